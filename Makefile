@@ -1,0 +1,77 @@
+# health-checker: 'make demo' shows it, 'make check' tests it, 'make install' installs it.
+#
+# Directories can be overridden: make install PREFIX=/usr SYSTEMD_UNIT_DIR=/usr/lib/systemd/system …
+
+CARGO ?= cargo
+PREFIX ?= /usr
+SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec
+MANDIR ?= $(PREFIX)/share/man
+HEALTH_CHECKER_BIN_DIR ?= target/release
+
+# Debian 12 says /lib/…, which is /usr/lib/… on every system with a merged /usr.
+systemd_dir = $(or $(patsubst /lib/%,/usr/lib/%,$(shell pkg-config --variable=$(1) systemd 2>/dev/null)),$(2))
+SYSTEMD_UNIT_DIR ?= $(call systemd_dir,systemdsystemunitdir,$(PREFIX)/lib/systemd/system)
+SYSTEMD_GENERATOR_DIR ?= $(call systemd_dir,systemdsystemgeneratordir,$(PREFIX)/lib/systemd/system-generators)
+SYSTEMD_PRESET_DIR ?= $(call systemd_dir,systemdsystempresetdir,$(PREFIX)/lib/systemd/system-preset)
+SYSTEMD_CATALOG_DIR ?= $(call systemd_dir,catalogdir,$(PREFIX)/lib/systemd/catalog)
+
+UNITS = $(wildcard units/*.service units/*.target units/*.slice)
+PRESETS = $(wildcard units/*.preset)
+CATALOGS = $(wildcard units/*.catalog)
+MAN8 = $(wildcard docs/*.8)
+
+.PHONY: all build install uninstall setup check demo bench clean
+
+all: build
+
+build:
+	$(CARGO) build --release --locked
+
+# Works without root into a DESTDIR. It enables nothing: 'systemctl enable health-checker' does.
+install:
+	@test -x '$(HEALTH_CHECKER_BIN_DIR)/health-checker' || { echo "'$(HEALTH_CHECKER_BIN_DIR)/health-checker' is not built yet: run 'make' first" >&2; exit 1; }
+	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker' '$(DESTDIR)$(SBINDIR)/health-checker'
+	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker-generator' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
+	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man8'
+	for unit in $(UNITS); do \
+		sed 's|@SBINDIR@|$(SBINDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
+		chmod 0644 '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" || exit 1; \
+	done
+	for file in $(PRESETS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' || exit 1; done
+	for file in $(CATALOGS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' || exit 1; done
+	for file in $(MAN8); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man8' || exit 1; done
+ifeq ($(DESTDIR),)
+	-journalctl --update-catalog
+	-systemctl daemon-reload
+endif
+
+# The links of 'systemctl enable' go first: one left in boot-complete.target.requires would block the blessing
+# of every boot (systemd 257) for a unit that is not there any more. Plugins, settings and state are kept.
+uninstall:
+	-systemctl --root='$(DESTDIR)/' disable health-checker.service
+	rm -f '$(DESTDIR)$(SBINDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
+	for unit in $(UNITS); do rm -f '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}"; done
+	for file in $(PRESETS); do rm -f '$(DESTDIR)$(SYSTEMD_PRESET_DIR)'/"$${file##*/}"; done
+	for file in $(CATALOGS); do rm -f '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)'/"$${file##*/}"; done
+	for file in $(MAN8); do rm -f '$(DESTDIR)$(MANDIR)/man8'/"$${file##*/}"; done
+	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker'
+ifeq ($(DESTDIR),)
+	-systemctl daemon-reload
+endif
+	@echo "Kept, if they were there: plugins, '/etc/health-checker', '/var/lib/health-checker', '/var/lib/misc/health-check.state'"
+
+setup:
+	tests/setup.sh
+
+check:
+	tests/check.sh
+
+demo: setup build
+	$(CARGO) run --quiet --release --locked --package health-checker-tests --bin demo
+
+bench: setup build
+	$(CARGO) run --quiet --release --locked --package health-checker-tests --bin bench
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,189 @@
+//! The values: a check, and what else was found beside it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::name;
+
+/// Directory below the unit directory for links to plugins whose path systemd would refuse.
+pub(crate) const LINKS: &str = "health-checker.links";
+
+/// Who a plugin belongs to: it decides over its directory and its template.
+///
+/// There are two templates because a unit name must tell the directory: /usr/local may be mounted
+/// after the generators ran, and a unit must not change its meaning at a later daemon-reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Origin {
+    /// Comes with the system, below /usr/libexec.
+    Vendor,
+    /// Written by the administrator, below /usr/local/libexec.
+    Local,
+}
+
+impl Origin {
+    /// Both, in the order in which they are searched.
+    pub const ALL: [Self; 2] = [Self::Vendor, Self::Local];
+
+    /// The directory with the plugins.
+    pub fn directory(self) -> &'static str {
+        match self {
+            Self::Vendor => "/usr/libexec/health-checker",
+            Self::Local => "/usr/local/libexec/health-checker",
+        }
+    }
+
+    /// The shipped template of which its checks are instances.
+    pub fn template(self) -> &'static str {
+        match self {
+            Self::Vendor => "health-check@.service",
+            Self::Local => "health-check-local@.service",
+        }
+    }
+
+    /// The unit of the instance `instance`, which must already be escaped (see [`name::instance`]).
+    pub fn unit(self, instance: &str) -> String {
+        let prefix = self.template().trim_end_matches(".service");
+        format!("{prefix}{instance}.service")
+    }
+}
+
+/// What a failure of the check means for the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The machine is unhealthy.
+    Required,
+    /// The machine is degraded, which counts as healthy.
+    Wanted,
+}
+
+impl Severity {
+    /// As written in files and in `--json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Wanted => "wanted",
+        }
+    }
+}
+
+/// A symbolic link that stands for a plugin whose own path no unit can hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// File name of the link: sixteen hexadecimal digits.
+    pub name: String,
+    /// The plugin.
+    pub target: PathBuf,
+}
+
+impl Link {
+    /// The link's own path below a unit directory such as [`crate::GENERATOR_DIRECTORY`].
+    pub fn path(&self, unit_dir: &Path) -> PathBuf {
+        unit_dir.join(LINKS).join(&self.name)
+    }
+}
+
+/// One check: a plugin that becomes a unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Readable file name: UTF-8 without control characters, so not always the file's real name.
+    pub name: String,
+    /// The whole unit name.
+    pub unit: String,
+    /// The plugin as the system sees it, without the root.
+    pub source: PathBuf,
+    /// Whose plugin it is.
+    pub origin: Origin,
+    /// What a failure means.
+    pub severity: Severity,
+    /// What to execute, without the verb (`check`, `stop`): words that systemd takes as they are,
+    /// in `ExecStart=` and in StartTransientUnit. Empty for a plugin that is a link to /dev/null.
+    ///
+    /// With a [`Check::link`], it names the link below [`crate::GENERATOR_DIRECTORY`];
+    /// [`crate::ensure_link`] makes another one where that is not sure to exist.
+    pub command: Vec<String>,
+    /// For a plugin whose path systemd refuses.
+    pub link: Option<Link>,
+    /// Switched off by the administrator: listed, skipped.
+    pub masked: bool,
+}
+
+impl Check {
+    /// The part of the unit name between `@` and `.service`.
+    pub fn instance(&self) -> &str {
+        let instance = self.unit.strip_suffix(".service").unwrap_or(&self.unit);
+        instance
+            .split_once('@')
+            .map_or("", |(_, instance)| instance)
+    }
+
+    /// [`Check::command`], with the link, if there is one, below `unit_dir`.
+    pub fn command_in(&self, unit_dir: &Path) -> Vec<String> {
+        let mut command = self.command.clone();
+        if let (Some(link), Some(last)) = (&self.link, command.last_mut()) {
+            *last = name::readable(link.path(unit_dir).as_os_str());
+        }
+        command
+    }
+
+    /// The directory of links by which `target` gets this check, e.g. `health-check.target.requires`.
+    ///
+    /// A masked unit is only wanted: required, it would make the start of the whole target fail.
+    pub fn dependency_directory(&self, target: &str) -> String {
+        match self.severity {
+            Severity::Required if !self.masked => format!("{target}.requires"),
+            Severity::Required | Severity::Wanted => format!("{target}.wants"),
+        }
+    }
+}
+
+/// A file in a plugin directory that is no check, to be shown by `list`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The file as the system sees it, without the root.
+    pub path: PathBuf,
+    /// Why it is no check, and what would make it one.
+    pub reason: String,
+}
+
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {}",
+            name::readable(self.path.as_os_str()),
+            self.reason
+        )
+    }
+}
+
+/// Something that an administrator should know and mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The file or directory as the system sees it, without the root.
+    pub path: PathBuf,
+    /// The line in it, if it is about one.
+    pub line: Option<u32>,
+    /// What is wrong, and what follows from it.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", name::readable(self.path.as_os_str()))?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}", self.text)
+    }
+}
+
+/// All that is in the plugin directories.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Sorted by name, then by origin.
+    pub checks: Vec<Check>,
+    /// Files that are no checks; hidden and backup files are not even named here.
+    pub ignored: Vec<Ignored>,
+    /// What could not be read, and what would be lost otherwise.
+    pub warnings: Vec<Warning>,
+}

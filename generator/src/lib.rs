@@ -1,0 +1,33 @@
+//! What a health check is: found as a file, named, and rendered as a systemd unit.
+//!
+//! Both sides use this library, so that they can never disagree: the generator at boot, and the
+//! runner when it looks for plugins that appeared since (settle) or lists them.
+//!
+//! * [`find()`] reads the plugin directories below a [`Root`] and gives [`Check`]s;
+//! * [`render()`] and [`write()`] turn a check into files that systemd reads;
+//! * [`name`] makes unit names out of file names, whatever bytes those have;
+//! * [`command_line()`] says what the kernel command line wants of us.
+
+pub mod name;
+
+mod check;
+mod command_line;
+mod find;
+mod mask;
+mod plugin;
+mod render;
+mod root;
+mod write;
+
+pub use check::{Check, Found, Ignored, Link, Origin, Severity, Warning};
+pub use command_line::{Mode, command_line};
+pub use find::{Stage, Step, find, scan};
+pub use render::render;
+pub use root::Root;
+pub use write::{Content, Written, ensure_link, files, write};
+
+/// Where systemd wants the normal output of generators.
+pub const GENERATOR_DIRECTORY: &str = "/run/systemd/generator";
+
+/// The target that is reached when all checks are finished.
+pub const TARGET: &str = "health-check.target";

@@ -1,0 +1,5 @@
+//! What the machine does: each action by itself, none of them deciding anything.
+
+pub mod reboot;
+pub mod restart;
+pub mod stop;

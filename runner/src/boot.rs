@@ -1,0 +1,45 @@
+//! This boot: its identity, its mode, and what the kernel and the container manager say of it.
+
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use health_checks::Root;
+
+use crate::facts::BootKey;
+
+/// Identity of this boot, asked of systemd over its private socket, so that it works without D-Bus.
+///
+/// # Errors
+/// When the kernel gives no boot id.
+pub fn key(root: &Root) -> Result<BootKey> {
+    let path = root.join("/proc/sys/kernel/random/boot_id");
+    let boot_id = std::fs::read_to_string(&path)
+        .with_context(|| format!("cannot read '{}'", path.display()))?;
+    Ok(BootKey {
+        boot_id: boot_id.trim().to_owned(),
+        userspace_usec: userspace_usec(),
+    })
+}
+
+/// 0 where systemd does not answer: then soft-reboots are not told apart, which is all that is lost.
+fn userspace_usec() -> u64 {
+    Command::new("systemctl")
+        .args(["show", "--property=UserspaceTimestampMonotonic", "--value"])
+        .output()
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok()?.trim().parse().ok())
+        .unwrap_or_default()
+}
+
+/// Whether this is a container (systemd writes the file there, whatever the manager).
+pub fn in_container(root: &Root) -> bool {
+    root.join("/run/systemd/container").exists()
+}
+
+/// For people; nothing is decided by it.
+pub fn seconds_since_1970() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,231 @@
+//! `health-checker` and `health-checker check NAME…`: runs checks now, without any consequences.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use health_checks::Root;
+
+use crate::course::failed_names;
+use crate::facts::{CheckResult, Outcome, Severity, Verdict};
+use crate::journal;
+use crate::judge::is_ours;
+use crate::late;
+use crate::observe::{self, Expected};
+use crate::systemd1::{Manager, Verb};
+use crate::table::{Color, Table, duration, printable};
+
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// Runs all checks and says "Health check passed" or what failed; exit status 0 or 1.
+///
+/// # Errors
+/// When they cannot be run.
+pub fn all(root: &Root) -> Result<ExitCode> {
+    let (manager, expected) = prepare(root)?;
+    if expected.is_empty() {
+        println!(
+            "No checks: put one into '{}', see 'health-checker list'",
+            health_checks::Origin::Local.directory()
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    let outcomes = run(&manager, &expected)?;
+    let mut out = io::stdout().lock();
+    table(&outcomes).print(&mut out)?;
+    let failed = failed_names(&outcomes).join(", ");
+    let failed = printable(&failed);
+    let passed = outcomes
+        .iter()
+        .filter(|outcome| !outcome.result.is_bad())
+        .count();
+    match Verdict::of(&outcomes) {
+        Verdict::Healthy => writeln!(out, "{}", Color::Green.paint("Health check passed"))?,
+        Verdict::Degraded => writeln!(
+            out,
+            "{} (not required, but failed: {failed})",
+            Color::Yellow.paint("Health check passed")
+        )?,
+        Verdict::Unhealthy | Verdict::Pending | Verdict::Unknown => {
+            writeln!(
+                out,
+                "{}: {failed} ({passed} of {} passed)",
+                Color::Red.paint("Health check failed"),
+                outcomes.len()
+            )?;
+            writeln!(
+                out,
+                "What they say: 'health-checker check NAME' or 'journalctl -u UNIT'; what would be done in a boot: see 'health-checker status'"
+            )?;
+            return Ok(ExitCode::FAILURE);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the named checks and shows their output; exit status 1 if one of them failed.
+///
+/// # Errors
+/// When a name is wrong (the right one is suggested), or they cannot be run.
+pub fn named(root: &Root, names: &[String]) -> Result<ExitCode> {
+    let (manager, expected) = prepare(root)?;
+    let mut chosen = Vec::new();
+    for name in names {
+        let matching: Vec<Expected> = expected
+            .iter()
+            .filter(|check| is_called(check, name))
+            .cloned()
+            .collect();
+        if matching.is_empty() {
+            bail!("{}", unknown(name, &expected));
+        }
+        chosen.extend(
+            matching
+                .into_iter()
+                .filter(|check| !chosen.contains(check))
+                .collect::<Vec<_>>(),
+        );
+    }
+    let outcomes = run(&manager, &chosen)?;
+    let mut out = io::stdout().lock();
+    for outcome in &outcomes {
+        let result = Color::of_result(outcome.result).paint(outcome.result.as_str());
+        let message = if outcome.message.is_empty() {
+            String::new()
+        } else {
+            format!(": {}", outcome.message)
+        };
+        writeln!(out, "{} {result}{message}", printable(&outcome.name))?;
+        for line in journal::last_lines_of_run(&outcome.unit) {
+            writeln!(out, "    {line}")?;
+        }
+    }
+    let all_good = !outcomes.iter().any(|outcome| outcome.result.is_bad());
+    Ok(if all_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// A table of outcomes, as `status` shows it too.
+pub fn table(outcomes: &[Outcome]) -> Table {
+    let mut table = Table::new(&["CHECK", "RESULT", "TIME", "DETAILS"]);
+    for outcome in outcomes {
+        let wanted = match outcome.severity {
+            Severity::Required => "",
+            Severity::Wanted if outcome.message.is_empty() => "wanted only",
+            Severity::Wanted => "wanted only; ",
+        };
+        table.row(vec![
+            (outcome.name.clone(), Color::Plain),
+            (
+                outcome.result.as_str().to_owned(),
+                Color::of_result(outcome.result),
+            ),
+            (
+                outcome.duration_usec.map(duration).unwrap_or_default(),
+                Color::Plain,
+            ),
+            (format!("{wanted}{}", outcome.message), Color::Plain),
+        ]);
+    }
+    table
+}
+
+fn prepare(root: &Root) -> Result<(Manager, Vec<Expected>)> {
+    let manager = Manager::connect()?;
+    let found = observe::find(root);
+    for warning in &found.warnings {
+        log::warn!("{warning}");
+    }
+    late::place(root, &manager, &found)?;
+    let expected = observe::expected(&manager, &found)?;
+    Ok((manager, expected))
+}
+
+/// Runs those that are units of ours; what others brought into the health target is looked at, never restarted.
+fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
+    let before = observe::outcomes(manager, expected)?;
+    let runnable =
+        |outcome: &&Outcome| is_ours(&outcome.unit) && outcome.result != CheckResult::Skipped;
+    let units: Vec<String> = before
+        .iter()
+        .filter(runnable)
+        .map(|outcome| outcome.unit.clone())
+        .collect();
+    let results = manager
+        .run(Verb::RunAgain, &units, LIMIT, &|| {})
+        .context("the checks cannot be run")?;
+    let mut outcomes = observe::outcomes(manager, expected)?;
+    for (unit, result) in units.iter().zip(results) {
+        let never = |outcome: &&mut Outcome| {
+            outcome.unit == *unit && outcome.message == observe::classify::NEVER_STARTED
+        };
+        if let Some(outcome) = outcomes.iter_mut().find(never) {
+            outcome.message = format!("could not be started: {result}");
+        }
+    }
+    Ok(outcomes)
+}
+
+fn is_called(check: &Expected, name: &str) -> bool {
+    check.name == name
+        || check.unit == name
+        || check.source.as_deref() == Some(name)
+        || check.unit.strip_suffix(".service") == Some(name)
+}
+
+fn unknown(name: &str, expected: &[Expected]) -> String {
+    let near = expected
+        .iter()
+        .map(|check| (strsim::jaro_winkler(name, &check.name), &check.name))
+        .filter(|(score, _)| *score > 0.7)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match near {
+        Some((_, near)) => format!(
+            "there is no check '{}'; did you mean '{}'?",
+            printable(name),
+            printable(near)
+        ),
+        None => format!(
+            "there is no check '{}'; 'health-checker list' shows all",
+            printable(name)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(name: &str) -> Expected {
+        Expected {
+            unit: format!("health-check@{name}.service"),
+            name: name.to_owned(),
+            source: Some(format!("/usr/libexec/health-checker/{name}")),
+            severity: Severity::Required,
+        }
+    }
+
+    #[test]
+    fn a_check_goes_by_its_name_its_unit_and_its_file() {
+        for name in [
+            "sshd.sh",
+            "health-check@sshd.sh.service",
+            "health-check@sshd.sh",
+            "/usr/libexec/health-checker/sshd.sh",
+        ] {
+            assert!(is_called(&check("sshd.sh"), name), "{name}");
+        }
+        assert!(!is_called(&check("sshd.sh"), "sshd"));
+    }
+
+    #[test]
+    fn a_wrong_name_suggests_the_right_one() {
+        let checks = [check("sshd.sh"), check("etc-overlay.sh")];
+        assert!(unknown("shsd.sh", &checks).ends_with("did you mean 'sshd.sh'?"));
+        assert!(unknown("zzz", &checks).contains("'health-checker list'"));
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// Judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
+///
+/// Without a command: runs all checks now and says what came of them, without any consequences.
+#[derive(Debug, Parser)]
+#[command(name = "health-checker", version, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Show the verdict on this boot, its checks, known good snapshots and the last incident
+    Status {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all checks, and the files that look like checks but are none
+    List {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the named checks now and show what they say, without any consequences
+    Check {
+        /// Names as 'health-checker list' shows them, or unit names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Show the judged boots and the incidents
+    History,
+    /// Acknowledge the incident: it moves to the history, and its ladder of actions begins anew
+    Reset,
+    /// Judge this boot and act on it (started by health-checker.service)
+    #[command(hide = true)]
+    Run,
+    /// Wait until the boot has settled (started by health-check-settle.service)
+    #[command(hide = true)]
+    Settle {
+        /// Go on after so many seconds
+        #[arg(long, default_value = "300", value_parser = seconds)]
+        timeout_sec: Duration,
+    },
+    /// Decide without a verdict (started by health-checker-failsafe.service)
+    #[command(hide = true)]
+    Failsafe,
+}
+
+fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
+    text.parse().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+        assert_eq!(
+            Cli::try_parse_from(["health-checker"]).unwrap().command,
+            None
+        );
+        assert!(Cli::try_parse_from(["health-checker", "check"]).is_err());
+        assert!(
+            Cli::try_parse_from(["health-checker", "statsu"])
+                .unwrap_err()
+                .to_string()
+                .contains("'status'")
+        );
+    }
+}

@@ -1,0 +1,300 @@
+//! The course of a boot after the verdict: decide by the policy, write down, act. Used by the service and by the
+//! fail-safe alike; they differ in what they can still do.
+
+mod record;
+
+use anyhow::Result;
+use health_checks::Found;
+
+use crate::act;
+use crate::facts::{Action, Outcome, SnapshotId, Verdict};
+use crate::fail_point;
+use crate::lease;
+use crate::machine::{Machine, explain};
+use crate::messages;
+use crate::observe::findings;
+use crate::policy::{Decision, Facts, Judged, Record, Restraint, Standing, Step, Why, decide};
+use crate::report::Report;
+use crate::runtime;
+use crate::snapshot::rollback;
+use crate::state::incident::Progress;
+use crate::systemd1::Manager;
+
+/// What a boot was found to be.
+#[derive(Debug)]
+pub struct Finding {
+    /// The verdict, [`Verdict::Unknown`] where there is none.
+    pub verdict: Verdict,
+    /// All checks.
+    pub checks: Vec<Outcome>,
+}
+
+/// What remains for the caller to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The boot is healthy and recorded.
+    Healthy,
+    /// The boot is not healthy; what was to be done was done.
+    Unhealthy,
+    /// Restart failing services, run the failed checks again and come back.
+    RestartServices,
+    /// The machine reboots: nothing else may be done.
+    Rebooting,
+}
+
+/// The machine in the course of a boot.
+#[derive(Debug)]
+pub struct Course<'m> {
+    /// What is known of the machine.
+    pub machine: &'m mut Machine,
+    /// The bus, where there is one.
+    pub manager: Option<&'m Manager>,
+    /// The plugins.
+    pub found: &'m Found,
+    /// Why only to report, as it was at the beginning.
+    pub restraint: Option<Restraint>,
+}
+
+impl Course<'_> {
+    /// From a finding to its consequences.
+    ///
+    /// # Errors
+    /// When the machine should be rebooted and cannot.
+    pub fn follow(&mut self, finding: &Finding) -> Result<Next> {
+        let mut record = Record::Durable;
+        loop {
+            let facts = self.facts(finding, record);
+            let decision = decide(&facts);
+            let (action, step) = match decision {
+                Decision::Commit => return Ok(self.commit(finding)),
+                Decision::Report(why) => return Ok(self.report_only(finding, why)),
+                Decision::Restart => (Action::Restart, None),
+                Decision::Reboot => (Action::Reboot, None),
+                Decision::Rollback => (Action::Rollback, self.machine.rollback_target()),
+                Decision::Stop => (Action::Stop, None),
+            };
+            fail_point::reached("decided");
+            if record == Record::Durable {
+                self.write_down(finding, action, step.as_ref());
+                if let Err(error) = self.machine.store.save(&self.machine.state) {
+                    log::error!(
+                        "what is to be done cannot be written down, so less will be done: {error:#}"
+                    );
+                    self.machine.warnings.push(format!("{error:#}"));
+                    record = Record::Impossible;
+                    continue;
+                }
+            }
+            fail_point::reached("intended");
+            self.report(
+                finding,
+                action,
+                self.why(action, step.as_ref(), facts.standing),
+            );
+            match self.act(action, step.as_ref())? {
+                Some(next) => return Ok(next),
+                // It failed and is spent now: what comes after it on the ladder?
+                None => continue,
+            }
+        }
+    }
+
+    /// Finishes what a runner that died in this boot had begun: the same action, not another one. `None`: it had begun
+    /// none, or it failed and is spent now.
+    ///
+    /// # Errors
+    /// When the machine should be rebooted and cannot.
+    pub fn resume(&mut self, begun: Action) -> Result<Option<Next>> {
+        match begun {
+            Action::None | Action::Restart => Ok(None),
+            Action::Reboot | Action::Stop => self.act(begun, None),
+            Action::Rollback => match self.machine.rollback_target() {
+                // Finished but for the reboot: the default is another one already.
+                None if !self.machine.is_default() => self.reboot(),
+                target => self.act(begun, target.as_ref()),
+            },
+        }
+    }
+
+    fn facts(&self, finding: &Finding, record: Record) -> Facts {
+        let incident = self.machine.state.open_incident();
+        Facts {
+            judged: match finding.verdict {
+                Verdict::Healthy | Verdict::Degraded => Judged::Good,
+                Verdict::Unhealthy => Judged::Bad,
+                Verdict::Pending | Verdict::Unknown => Judged::Unjudged,
+            },
+            restraint: self.restraint,
+            standing: self.machine.standing(),
+            record,
+            // Without a verdict there is nothing that could be judged again.
+            restart: match finding.verdict {
+                Verdict::Pending | Verdict::Unknown => Step::Spent,
+                _ => incident.map_or(Step::Available, |incident| incident.restart()),
+            },
+            reboot: incident.map_or(Step::Available, |incident| incident.reboot(&finding.checks)),
+            rollback: self.machine.rollback(),
+        }
+    }
+
+    /// `Some`: done. `None`: it failed, the ladder goes on.
+    fn act(&mut self, action: Action, target: Option<&SnapshotId>) -> Result<Option<Next>> {
+        match (action, target) {
+            (Action::Restart, _) => Ok(Some(Next::RestartServices)),
+            (Action::Rollback, Some(target)) => {
+                if !self.roll_back(target) {
+                    return Ok(None);
+                }
+                self.reboot()
+            }
+            (Action::Reboot, _) => self.reboot(),
+            (Action::Stop, _) => {
+                let details = act::stop::stop_services(self.found);
+                fail_point::reached("stopped");
+                self.finish(Action::Stop, Progress::Done, details);
+                Ok(Some(Next::Unhealthy))
+            }
+            (Action::None | Action::Rollback, _) => Ok(Some(Next::Unhealthy)),
+        }
+    }
+
+    fn reboot(&self) -> Result<Option<Next>> {
+        lease::status("Rebooting");
+        fail_point::reached("before-reboot");
+        act::reboot::reboot(&self.machine.root, &self.machine.boot, self.manager)?;
+        Ok(Some(Next::Rebooting))
+    }
+
+    fn roll_back(&mut self, target: &SnapshotId) -> bool {
+        let Some(snapshots) = self.machine.snapshots.as_ref() else {
+            return false;
+        };
+        lease::status(&format!("Rolling back to {target}"));
+        let rolled_back = match snapshots.exists(target) {
+            true => rollback::roll_back(snapshots, target, &lease::renew),
+            false => Err(anyhow::anyhow!("{target} does not exist any more")),
+        };
+        match rolled_back {
+            Ok(details) => {
+                fail_point::reached("rolled-back");
+                self.finish(Action::Rollback, Progress::Done, details);
+                true
+            }
+            Err(error) => {
+                log::error!(HEALTH_ACTION = "rollback"; "the rollback failed: {error:#}");
+                self.finish(
+                    Action::Rollback,
+                    Progress::Failed,
+                    vec![format!("{error:#}")],
+                );
+                false
+            }
+        }
+    }
+
+    fn report_only(&mut self, finding: &Finding, why: Why) -> Next {
+        let good = matches!(finding.verdict, Verdict::Healthy | Verdict::Degraded);
+        let reason = match why {
+            Why::Restrained(restraint) => explain(restraint),
+            Why::Unrecordable => "no intent can be written to /var, and nothing is done without",
+        };
+        // A boot by hand changes nothing, and a container may see the state of its host.
+        let (keeps_history, keeps_incident) = match why {
+            Why::Restrained(Restraint::Container) => (false, false),
+            Why::Restrained(Restraint::NotDefault) => (true, false),
+            Why::Restrained(_) | Why::Unrecordable => (true, true),
+        };
+        if good && why == Why::Restrained(Restraint::NotASnapshot) {
+            let boot = self.machine.boot.clone();
+            self.machine.state.checks = findings::known(self.found, &self.machine.mounts);
+            if let Some(incident) = self
+                .machine
+                .state
+                .incident
+                .as_mut()
+                .filter(|incident| incident.is_open())
+            {
+                incident.end(&boot, None);
+            }
+        }
+        if !good && keeps_incident {
+            self.record_incident(finding);
+        }
+        if keeps_history {
+            self.remember(finding, Action::None);
+            self.save();
+        }
+        if !good {
+            log::warn!(MESSAGE_ID = messages::REPORT_ONLY, HEALTH_ACTION = "none"; "nothing is done about it: {reason}");
+        }
+        self.report(finding, Action::None, format!("only reported: {reason}"));
+        if good { Next::Healthy } else { Next::Unhealthy }
+    }
+
+    fn report(&mut self, finding: &Finding, action: Action, why: String) {
+        let report = Report {
+            boot: self.machine.boot.clone(),
+            verdict: finding.verdict,
+            action,
+            why,
+            snapshot: self.machine.booted().cloned(),
+            checks: finding.checks.clone(),
+            warnings: self.machine.warnings.clone(),
+        };
+        if let Err(error) = runtime::write(&self.machine.root, runtime::REPORT, &report) {
+            log::error!("{error:#}");
+        }
+    }
+
+    /// Says what is going to be done, in the words that administrators of health-checker 1.x know.
+    fn why(&self, action: Action, target: Option<&SnapshotId>, standing: Standing) -> String {
+        let booted = self
+            .machine
+            .booted()
+            .map_or_else(|| "this system".to_owned(), ToString::to_string);
+        let known = match standing {
+            Standing::New => "was never healthy",
+            Standing::KnownGood => "was healthy before",
+        };
+        let snapshot = self
+            .machine
+            .booted()
+            .map(|booted| booted.number.to_string())
+            .unwrap_or_default();
+        let (id, text) = match (action, target) {
+            (Action::Rollback, Some(target)) => (
+                messages::ROLLBACK,
+                format!(
+                    "Machine didn't come up correctly, do a rollback: {booted} {known}, going back to {target}"
+                ),
+            ),
+            (Action::Reboot, _) => (
+                messages::REBOOT,
+                format!("Machine didn't come up correctly, do a reboot: {booted} {known}"),
+            ),
+            (Action::Stop, _) => (
+                messages::STOP,
+                format!(
+                    "Machine didn't come up correctly, stopping services: {booted} {known}, and there is nothing else left to do"
+                ),
+            ),
+            (_, _) => (
+                messages::RESTART,
+                format!(
+                    "Machine didn't come up correctly, restarting failing services: {booted} {known}"
+                ),
+            ),
+        };
+        log::warn!(MESSAGE_ID = id, HEALTH_ACTION = action.as_str(), SNAPSHOT = snapshot.as_str(); "{text}");
+        text
+    }
+}
+
+/// Names of the checks that did not pass.
+pub fn failed_names(checks: &[Outcome]) -> Vec<String> {
+    checks
+        .iter()
+        .filter(|check| check.result.is_bad())
+        .map(|check| check.name.clone())
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! What the course of a boot leaves on disk: the incident, the intent, the known good snapshot, the history.
+
+use super::{Course, Finding, Next, failed_names};
+use crate::facts::{Action, SnapshotId};
+use crate::journal;
+use crate::lease;
+use crate::observe::findings;
+use crate::runtime;
+use crate::settle::Settled;
+use crate::snapshot::marks::{self, Mark};
+use crate::state::BootRecord;
+use crate::state::incident::{FailedCheck, Progress};
+
+impl Course<'_> {
+    /// Writes down what came of a step. If that cannot be written, the intent is on disk, which is what counts.
+    pub fn finish(&mut self, action: Action, progress: Progress, details: Vec<String>) {
+        let Some(incident) = self.machine.state.incident.as_mut() else {
+            return;
+        };
+        incident.finish(action, progress, details);
+        self.save();
+    }
+
+    /// The intent, with what failed; a rollback marks the booted snapshot as bad.
+    pub(super) fn write_down(
+        &mut self,
+        finding: &Finding,
+        action: Action,
+        target: Option<&SnapshotId>,
+    ) {
+        self.record_incident(finding);
+        let boot = self.machine.boot.clone();
+        let booted = self.machine.booted().cloned();
+        let state = &mut self.machine.state;
+        if let Some(incident) = state.incident.as_mut() {
+            incident.intend(action, &boot, target);
+        }
+        if let (Action::Rollback, Some(booted)) = (action, booted) {
+            state.mark_bad(
+                &booted,
+                format!("failed: {}", failed_names(&finding.checks).join(", ")),
+            );
+        }
+        self.remember(finding, action);
+    }
+
+    pub(super) fn record_incident(&mut self, finding: &Finding) {
+        let (boot, booted) = (self.machine.boot.clone(), self.machine.booted().cloned());
+        let failed = finding
+            .checks
+            .iter()
+            .filter(|check| check.result.is_bad())
+            .map(|check| FailedCheck {
+                boot: boot.clone(),
+                snapshot: booted.clone(),
+                name: check.name.clone(),
+                unit: check.unit.clone(),
+                result: check.result,
+                exit_status: check.exit_status,
+                message: check.message.clone(),
+                log: journal::last_lines(&check.unit),
+            })
+            .collect();
+        self.machine
+            .state
+            .incident_for(&boot, booted.as_ref())
+            .record_failed(failed);
+    }
+
+    pub(super) fn remember(&mut self, finding: &Finding, action: Action) {
+        let record = BootRecord {
+            boot: self.machine.boot.clone(),
+            at: crate::boot::seconds_since_1970(),
+            snapshot: self.machine.booted().cloned(),
+            verdict: finding.verdict,
+            failed: failed_names(&finding.checks),
+            action,
+        };
+        self.machine.state.remember(record);
+    }
+
+    pub(super) fn commit(&mut self, finding: &Finding) -> Next {
+        let boot = self.machine.boot.clone();
+        let Some(booted) = self.machine.booted().cloned() else {
+            return Next::Healthy;
+        };
+        let settled = runtime::read::<Settled>(&self.machine.root, runtime::SETTLED)
+            .is_some_and(|settled| settled.boot == boot && settled.settled);
+        let was_open = self.machine.state.open_incident().is_some();
+        let released = self.machine.state.commit(&booted, settled, &boot);
+        self.machine.state.checks = findings::known(self.found, &self.machine.mounts);
+        self.remember(finding, Action::None);
+        self.save();
+        if let Err(error) = self.machine.store.save_legacy(&booted) {
+            self.warn(format!("{error:#}"));
+        }
+        self.mark(&booted, &released);
+        if was_open {
+            log::info!("the incident is over; acknowledge it with 'health-checker reset'");
+        }
+        self.report(
+            finding,
+            Action::None,
+            format!("{booted} is recorded as known good"),
+        );
+        Next::Healthy
+    }
+
+    pub(super) fn mark(&mut self, good: &SnapshotId, released: &[SnapshotId]) {
+        let Some(snapshots) = self.machine.snapshots.as_ref() else {
+            return;
+        };
+        let mut failed = Vec::new();
+        let marks = std::iter::once((good, Mark::Good))
+            .chain(released.iter().map(|old| (old, Mark::Released)));
+        for (snapshot, mark) in marks.filter(|(snapshot, _)| snapshots.exists(snapshot)) {
+            if let Err(error) = marks::set(snapshots, snapshot.number, mark, &lease::renew) {
+                failed.push(format!("{error:#}"));
+            }
+        }
+        failed.into_iter().for_each(|error| self.warn(error));
+    }
+
+    pub(super) fn save(&mut self) {
+        if let Err(error) = self.machine.store.save(&self.machine.state) {
+            self.warn(format!("{error:#}"));
+        }
+    }
+
+    pub(super) fn warn(&mut self, warning: String) {
+        log::warn!("{warning}");
+        self.machine.warnings.push(warning);
+    }
+}

@@ -1,0 +1,179 @@
+//! All that is known of the machine before its checks are looked at, gathered once.
+
+use health_checks::{Mode, Root};
+
+use anyhow::Result;
+
+use crate::boot;
+use crate::config::{self, Config};
+use crate::facts::{BootKey, SnapshotId};
+use crate::policy::{Restraint, Standing, Step};
+use crate::report::Report;
+use crate::runtime;
+use crate::snapshot::Snapshots;
+use crate::snapshot::mountinfo::{self, Mount};
+use crate::state::State;
+use crate::state::store::Store;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Machine {
+    /// Below which everything is read and written.
+    pub root: Root,
+    /// This boot.
+    pub boot: BootKey,
+    /// What is mounted.
+    pub mounts: Vec<Mount>,
+    /// Its snapshots, if it has any.
+    pub snapshots: Option<Snapshots>,
+    /// Subvolume id of the default.
+    pub default_id: Option<u64>,
+    /// The configuration.
+    pub config: Config,
+    /// What the kernel command line says.
+    pub mode: Mode,
+    /// Where state is kept.
+    pub store: Store,
+    /// The state.
+    pub state: State,
+    /// What is wrong, for the administrator; nothing of it stops us.
+    pub warnings: Vec<String>,
+}
+
+impl Machine {
+    /// Looks around.
+    ///
+    /// # Errors
+    /// When this boot cannot be told from others.
+    pub fn look(root: &Root) -> Result<Self> {
+        let boot = boot::key(root)?;
+        let mut warnings = Vec::new();
+        let mounts = std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default();
+        let mounts = mountinfo::parse(&mounts);
+        let snapshots = Snapshots::detect(root, &mounts).unwrap_or_else(|error| {
+            warnings.push(format!(
+                "{error:#}; treating this as a system without snapshots"
+            ));
+            None
+        });
+        let default_id = snapshots.as_ref().and_then(|snapshots| {
+            let id = snapshots.default_id();
+            id.map_err(|error| warnings.push(format!("{error:#}"))).ok()
+        });
+        let config = config::load(root);
+        warnings.extend(config.errors.iter().cloned());
+        let store = Store::new(root);
+        let loaded = store.load(snapshots.as_ref());
+        warnings.extend(loaded.warnings);
+        let mut machine = Self {
+            root: root.clone(),
+            boot,
+            mounts,
+            snapshots,
+            default_id,
+            config,
+            mode: health_checks::command_line(root),
+            store,
+            state: loaded.state,
+            warnings,
+        };
+        machine.arrive();
+        Ok(machine)
+    }
+
+    /// Notes that what an earlier boot intended has come about: we are here.
+    fn arrive(&mut self) {
+        let booted = self.booted().cloned();
+        if let Some(incident) = self.state.incident.as_mut() {
+            incident.arrive(&self.boot, booted.as_ref());
+        }
+    }
+
+    /// The booted snapshot.
+    pub fn booted(&self) -> Option<&SnapshotId> {
+        self.snapshots.as_ref().map(Snapshots::booted)
+    }
+
+    /// Whether the booted snapshot is what is booted next.
+    pub fn is_default(&self) -> bool {
+        self.booted().map(|booted| booted.id) == self.default_id
+    }
+
+    /// What is known of the booted snapshot from before.
+    pub fn standing(&self) -> Standing {
+        if self
+            .booted()
+            .is_some_and(|booted| self.state.is_known_good(booted))
+        {
+            Standing::KnownGood
+        } else {
+            Standing::New
+        }
+    }
+
+    /// Why only to report, the strongest reason first.
+    pub fn restraint(&self) -> Option<Restraint> {
+        let judged_before = runtime::read::<Report>(&self.root, runtime::REPORT)
+            .is_some_and(|report| report.boot == self.boot);
+        let reasons = [
+            (self.snapshots.is_none(), Restraint::NotASnapshot),
+            (
+                boot::in_container(&self.root) && !self.config.act_in_container,
+                Restraint::Container,
+            ),
+            (!self.is_default(), Restraint::NotDefault),
+            (!self.config.errors.is_empty(), Restraint::Configuration),
+            (self.mode == Mode::Report, Restraint::CommandLine),
+            (judged_before, Restraint::JudgedBefore),
+        ];
+        reasons
+            .into_iter()
+            .find_map(|(applies, restraint)| applies.then_some(restraint))
+    }
+
+    /// Where a rollback would go to: what an interrupted one was on its way to, else the newest good one.
+    pub fn rollback_target(&self) -> Option<SnapshotId> {
+        let snapshots = self.snapshots.as_ref()?;
+        let exists = |snapshot: &SnapshotId| snapshots.exists(snapshot);
+        let interrupted = self
+            .state
+            .open_incident()
+            .and_then(|incident| incident.interrupted_target());
+        interrupted
+            .filter(|target| *target != snapshots.booted() && exists(target))
+            .cloned()
+            .or_else(|| self.state.rollback_target(snapshots.booted(), &exists))
+    }
+
+    /// Whether a rollback is still there.
+    pub fn rollback(&self) -> Step {
+        let taken = self
+            .state
+            .open_incident()
+            .map_or(Step::Available, |incident| incident.rollback(&self.boot));
+        match taken {
+            Step::Available if self.rollback_target().is_some() => Step::Available,
+            Step::Available | Step::Spent => Step::Spent,
+        }
+    }
+}
+
+/// In words, for logs and reports.
+pub fn explain(restraint: Restraint) -> &'static str {
+    match restraint {
+        Restraint::CommandLine => "the kernel command line says to report only",
+        Restraint::Configuration => {
+            "the configuration is broken, and nothing is done before it is repaired: see 'health-checker status'"
+        }
+        Restraint::Container => {
+            "this is a container, and '[Boot] ActInContainer=yes' is not set in health-checker.conf"
+        }
+        Restraint::NotASnapshot => {
+            "this system was not booted from a snapshot, so there is nothing to roll back to"
+        }
+        Restraint::NotDefault => {
+            "the booted snapshot is not the default one (somebody chose it in the boot menu)"
+        }
+        Restraint::JudgedBefore => "this boot was judged before",
+    }
+}

@@ -1,0 +1,87 @@
+//! `health-checker`: judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
+
+mod act;
+mod boot;
+mod check_now;
+mod cli;
+mod command;
+mod config;
+mod course;
+mod facts;
+mod fail_point;
+mod failsafe;
+mod history;
+mod journal;
+mod judge;
+mod late;
+mod lease;
+mod list;
+mod logging;
+mod machine;
+mod messages;
+mod observe;
+mod policy;
+mod report;
+mod run;
+mod runtime;
+mod settle;
+mod snapshot;
+mod state;
+mod status;
+mod systemd1;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use health_checks::Root;
+
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::init();
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        // `health-checker list | head`: nobody reads on, and that is no failure of ours.
+        Err(error)
+            if error
+                .downcast_ref()
+                .is_some_and(|io: &std::io::Error| io.kind() == std::io::ErrorKind::BrokenPipe) =>
+        {
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            log::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Option<Command>) -> Result<ExitCode> {
+    let root = Root::system();
+    if !matches!(command, Some(Command::List { .. })) {
+        need_root()?;
+    }
+    match command {
+        None => check_now::all(&root),
+        Some(Command::Check { names }) => check_now::named(&root, &names),
+        Some(Command::Status { json }) => status::status(&root, json),
+        Some(Command::List { json }) => list::list(&root, json),
+        Some(Command::History) => history::history(&root),
+        Some(Command::Reset) => history::reset(&root),
+        Some(Command::Run) => run::run(&root),
+        Some(Command::Settle { timeout_sec }) => {
+            settle::settle(&root, timeout_sec).map(|()| ExitCode::SUCCESS)
+        }
+        Some(Command::Failsafe) => failsafe::failsafe(&root).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn need_root() -> Result<()> {
+    if !rustix::process::geteuid().is_root() {
+        bail!("this command needs root: try it with 'sudo'");
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Aggregates the checks of this boot: which there are, and what came of each, over D-Bus.
+
+pub mod classify;
+pub mod findings;
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use health_checks::{Check, Found, Root, Stage, TARGET};
+
+use crate::facts::{CheckResult, Outcome, Severity};
+use crate::systemd1::{Manager, Unit};
+use classify::{Process, UnitFacts, classify};
+
+/// A check that this boot should have a result of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// systemd unit.
+    pub unit: String,
+    /// Readable name.
+    pub name: String,
+    /// The file it is made from.
+    pub source: Option<String>,
+    /// How much it counts.
+    pub severity: Severity,
+}
+
+/// All checks: what the health target requires and wants, and every plugin, whether it has a unit or not, so that
+/// none is lost on the way.
+///
+/// # Errors
+/// From the bus.
+pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
+    let mut severities: BTreeMap<String, Severity> = found
+        .checks
+        .iter()
+        .map(|check| (check.unit.clone(), check.severity.into()))
+        .collect();
+    if let Some(target) = manager.units_by_names(&[TARGET.to_owned()])?.first() {
+        let requires: Vec<String> = manager.property(&target.path, "Unit", "Requires")?;
+        let wants: Vec<String> = manager.property(&target.path, "Unit", "Wants")?;
+        severities.extend(wants.into_iter().map(|unit| (unit, Severity::Wanted)));
+        severities.extend(requires.into_iter().map(|unit| (unit, Severity::Required)));
+    }
+    let source_of: BTreeMap<&str, &Check> = found
+        .checks
+        .iter()
+        .map(|check| (check.unit.as_str(), check))
+        .collect();
+    Ok(severities
+        .into_iter()
+        .map(|(unit, severity)| match source_of.get(unit.as_str()) {
+            Some(check) => Expected {
+                severity,
+                ..Expected::from(*check)
+            },
+            None => Expected {
+                name: unit.clone(),
+                source: None,
+                severity,
+                unit,
+            },
+        })
+        .collect())
+}
+
+impl From<&Check> for Expected {
+    fn from(check: &Check) -> Self {
+        Self {
+            unit: check.unit.clone(),
+            name: check.name.clone(),
+            source: Some(check.source.to_string_lossy().into_owned()),
+            severity: check.severity.into(),
+        }
+    }
+}
+
+/// The plugins there are now.
+pub fn find(root: &Root) -> Found {
+    health_checks::find(root, Stage::Late)
+}
+
+/// What came of each check.
+///
+/// # Errors
+/// From the bus.
+pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
+    let names: Vec<String> = expected.iter().map(|check| check.unit.clone()).collect();
+    let mut units: BTreeMap<String, Unit> = manager
+        .units_by_names(&names)?
+        .into_iter()
+        .map(|unit| (unit.name.clone(), unit))
+        .collect();
+    expected
+        .iter()
+        .map(|check| {
+            let facts = match units.remove(&check.unit) {
+                Some(unit) => facts(manager, unit)?,
+                None => UnitFacts::not_found(),
+            };
+            let (result, message) = classify(&facts);
+            Ok(Outcome {
+                name: check.name.clone(),
+                unit: check.unit.clone(),
+                source: check.source.clone(),
+                severity: check.severity,
+                result,
+                exit_status: facts.process.and_then(|process| process.exit_status()),
+                duration_usec: facts.process.and_then(|process| process.duration_usec()),
+                message,
+            })
+        })
+        .collect()
+}
+
+/// Reads no more than what the state of the unit makes necessary: each property is a call.
+fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
+    let mut facts = UnitFacts {
+        load: unit.load,
+        active: unit.active,
+        sub: unit.sub,
+        has_job: unit.has_job,
+        ..UnitFacts::not_found()
+    };
+    if facts.load != "loaded" {
+        return Ok(facts);
+    }
+    if unit.name.ends_with(".service") {
+        let number = |name: &str| manager.property::<i32>(&unit.path, "Service", name);
+        let usec = |name: &str| manager.property::<u64>(&unit.path, "Service", name);
+        facts.process = Some(Process {
+            code: number("ExecMainCode")?,
+            status: number("ExecMainStatus")?,
+            started_usec: usec("ExecMainStartTimestampMonotonic")?,
+            exited_usec: usec("ExecMainExitTimestampMonotonic")?,
+        });
+        if facts.active != "active" {
+            facts.result = manager.property(&unit.path, "Service", "Result")?;
+            facts.limit_usec = usec("TimeoutStartUSec")?;
+        }
+    }
+    if facts.active == "inactive" {
+        facts.tried =
+            manager.property::<u64>(&unit.path, "Unit", "ConditionTimestampMonotonic")? > 0;
+        facts.condition = manager.property(&unit.path, "Unit", "ConditionResult")?;
+        facts.assertion = manager.property(&unit.path, "Unit", "AssertResult")?;
+        // A unit that was active and ended has left the active state at some time.
+        facts.was_active =
+            manager.property::<u64>(&unit.path, "Unit", "ActiveExitTimestampMonotonic")? > 0
+                || manager.property::<u64>(&unit.path, "Unit", "InactiveExitTimestampMonotonic")?
+                    > 0;
+    }
+    Ok(facts)
+}
+
+/// Units among the outcomes that were never started in this boot: their start job was dropped or failed.
+pub fn never_started(outcomes: &[Outcome]) -> Vec<String> {
+    outcomes
+        .iter()
+        .filter(|outcome| {
+            outcome.result == CheckResult::Error && outcome.message == classify::NEVER_STARTED
+        })
+        .map(|outcome| outcome.unit.clone())
+        .collect()
+}

@@ -1,0 +1,140 @@
+//! The decision: one pure table from what is known to what is done. No files, no clock, no log, no bus.
+
+/// What the boot was judged to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// Healthy or degraded: nothing required failed.
+    Good,
+    /// A required check did not pass.
+    Bad,
+    /// There is no verdict: the runner broke down.
+    Unjudged,
+}
+
+/// A reason to do nothing but report, whatever the checks say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restraint {
+    /// `health-checker.action=report` or `health-checker-reboot=disabled` on the kernel command line.
+    CommandLine,
+    /// The configuration is broken: what the administrator wants is not known.
+    Configuration,
+    /// A container, and `[Boot] ActInContainer=yes` is not set.
+    Container,
+    /// `/` is not a snapshot of snapper.
+    NotASnapshot,
+    /// The booted snapshot is not the default one: somebody chose it in the boot menu.
+    NotDefault,
+    /// This boot was judged before: somebody started the service again, perhaps after a repair.
+    JudgedBefore,
+}
+
+/// What is known of the booted snapshot from before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It was never healthy.
+    New,
+    /// It was healthy once.
+    KnownGood,
+}
+
+/// Whether an intent can be made durable before it is carried out (invariant I1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Record {
+    /// State can be written.
+    Durable,
+    /// It cannot: `/var` is full, read-only, missing.
+    Impossible,
+}
+
+/// Whether a step of the ladder is still there in this incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It may be taken (or finished, if a power cut came between its intent and its end).
+    Available,
+    /// It was taken in this incident, or cannot be taken at all.
+    Spent,
+}
+
+/// All that the decision depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    /// The verdict.
+    pub judged: Judged,
+    /// Why only to report, if so.
+    pub restraint: Option<Restraint>,
+    /// The booted snapshot.
+    pub standing: Standing,
+    /// Whether intents can be written.
+    pub record: Record,
+    /// Restarting failing services and checking again.
+    pub restart: Step,
+    /// One reboot into the same snapshot. Spent as well once a rollback of this incident did not cure
+    /// the same failing checks: then a reboot will not either.
+    pub reboot: Step,
+    /// Going back to another snapshot. Spent as well if no verified known good one is left to go to.
+    pub rollback: Step,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Record the snapshot as known good; an open incident ends.
+    Commit,
+    /// Only say what was found.
+    Report(Why),
+    /// Restart failing services, run the failed checks again, judge again.
+    Restart,
+    /// Reboot into the same snapshot.
+    Reboot,
+    /// Make a known good snapshot the default and reboot into it.
+    Rollback,
+    /// Stop services and stay up.
+    Stop,
+}
+
+/// Why nothing but a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Held back from outside.
+    Restrained(Restraint),
+    /// No intent can be written, and what is left of the ladder must not be done without.
+    Unrecordable,
+}
+
+/// The ladder of DESIGN as a table.
+///
+/// A new snapshot is rolled back even when its intent cannot be written (the update may have broken just
+/// that): it limits itself, because afterwards a known good snapshot is booted. Everything else that acts
+/// needs its intent on disk first, and every step is there once in an incident, so that the number of
+/// automatic reboots between two healthy boots is bounded by the number of steps.
+pub fn decide(facts: &Facts) -> Decision {
+    use Judged::{Bad, Good, Unjudged};
+    use Record::{Durable, Impossible};
+    use Standing::{KnownGood, New};
+    use Step::{Available, Spent};
+
+    let ladder = match (facts.judged, facts.restraint) {
+        // These hold back actions; to remember a healthy boot is none.
+        (Good, None | Some(Restraint::CommandLine | Restraint::JudgedBefore)) => {
+            return Decision::Commit;
+        }
+        (Good | Bad | Unjudged, Some(restraint)) => {
+            return Decision::Report(Why::Restrained(restraint));
+        }
+        (Bad | Unjudged, None) => (facts.restart, facts.reboot, facts.rollback),
+    };
+    match (facts.standing, facts.record, ladder) {
+        // standing, record,   (restart,   reboot,    rollback )
+        (New, Durable | Impossible, (_, _, Available)) => Decision::Rollback,
+        (New, Durable, (_, _, Spent)) => Decision::Stop,
+        (New, Impossible, (_, _, Spent)) => Decision::Report(Why::Unrecordable),
+        (KnownGood, Impossible, (_, _, _)) => Decision::Report(Why::Unrecordable),
+        (KnownGood, Durable, (Available, _, _)) => Decision::Restart,
+        (KnownGood, Durable, (Spent, Available, _)) => Decision::Reboot,
+        (KnownGood, Durable, (Spent, Spent, Available)) => Decision::Rollback,
+        (KnownGood, Durable, (Spent, Spent, Spent)) => Decision::Stop,
+    }
+}
+
+#[cfg(test)]
+mod tests;

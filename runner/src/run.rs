@@ -1,0 +1,118 @@
+//! `health-checker run`, the main program of health-checker.service: from the checks to the consequences.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use health_checks::{Mode, Root};
+
+use crate::act;
+use crate::course::{Course, Finding, Next, failed_names};
+use crate::facts::{Action, Outcome, Severity, Verdict};
+use crate::fail_point;
+use crate::judge;
+use crate::lease;
+use crate::machine::Machine;
+use crate::messages;
+use crate::observe;
+use crate::state::incident::Progress;
+use crate::systemd1::Manager;
+
+/// See the module. The exit status is 0 exactly if the boot is healthy: boot-complete.target is reached then.
+///
+/// # Errors
+/// When no verdict can be given. The fail-safe takes over.
+pub fn run(root: &Root) -> Result<ExitCode> {
+    if health_checks::command_line(root) == Mode::Off {
+        log::info!(
+            "'health-checker=0' on the kernel command line: no checks, no verdict, no action"
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
+    lease::status("Looking at this boot");
+    let mut machine = Machine::look(root)?;
+    for warning in &machine.warnings {
+        log::warn!("{warning}");
+    }
+    let manager = Manager::connect()?;
+    let found = observe::find(root);
+    let restraint = machine.restraint();
+    fail_point::reached("begun");
+    let mut checks = judge::judge(&machine, &manager, &found)?;
+    fail_point::reached("judged");
+    let mut course = Course {
+        machine: &mut machine,
+        manager: Some(&manager),
+        found: &found,
+        restraint,
+    };
+    loop {
+        let verdict = Verdict::of(&checks);
+        tell(verdict, &checks);
+        let finding = Finding { verdict, checks };
+        match course.follow(&finding)? {
+            Next::RestartServices => {
+                let details = act::restart::restart_failing_services(&manager)?;
+                fail_point::reached("restarted");
+                judge::run_again(&manager, &finding.checks)?;
+                course.finish(Action::Restart, Progress::Done, details);
+                checks = judge::judge(course.machine, &manager, &found)?;
+                if Verdict::of(&checks) != Verdict::Unhealthy {
+                    judge::reach_target(&manager);
+                }
+            }
+            Next::Healthy => {
+                lease::status(&format!(
+                    "{}: {} checks",
+                    verdict.as_str(),
+                    finding.checks.len()
+                ));
+                return Ok(ExitCode::SUCCESS);
+            }
+            Next::Unhealthy => {
+                lease::status(&format!(
+                    "unhealthy: {}",
+                    failed_names(&finding.checks).join(", ")
+                ));
+                return Ok(ExitCode::FAILURE);
+            }
+            Next::Rebooting => return Ok(ExitCode::FAILURE),
+        }
+    }
+}
+
+/// The verdict in the journal: each failed check under its own unit as well, then one sentence.
+fn tell(verdict: Verdict, checks: &[Outcome]) {
+    for check in checks.iter().filter(|check| check.result.is_bad()) {
+        let wanted = match check.severity {
+            Severity::Required => "",
+            Severity::Wanted => " (wanted only)",
+        };
+        // health-checker 1.x: "/usr/libexec/health-checker/NAME check" failed
+        let what = check
+            .source
+            .as_ref()
+            .map_or_else(|| check.unit.clone(), |source| format!("{source} check"));
+        log::warn!(
+            MESSAGE_ID = messages::CHECK_FAILED,
+            HEALTH_CHECK = check.name.as_str(),
+            HEALTH_RESULT = check.result.as_str(),
+            OBJECT_SYSTEMD_UNIT = check.unit.as_str();
+            "\"{what}\" failed{wanted}: {}", check.message
+        );
+    }
+    let passed = checks.iter().filter(|check| !check.result.is_bad()).count();
+    let names = failed_names(checks).join(", ");
+    match verdict {
+        Verdict::Healthy => {
+            log::info!(MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "healthy"; "Health check passed: {passed} checks")
+        }
+        Verdict::Degraded => log::warn!(
+            MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "degraded";
+            "Health check passed, but the boot is degraded: {passed} checks passed; not required, but failed: {names}"
+        ),
+        Verdict::Unhealthy | Verdict::Pending | Verdict::Unknown => log::error!(
+            MESSAGE_ID = messages::UNHEALTHY, HEALTH_RESULT = "unhealthy";
+            "Health check failed: {names} ({passed} of {} checks passed)", checks.len()
+        ),
+    }
+}

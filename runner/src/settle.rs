@@ -1,0 +1,137 @@
+//! Waiting until the boot has settled, then making units of plugins that the generator could not see yet.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use health_checks::{Mode, Root};
+use serde::{Deserialize, Serialize};
+
+use crate::facts::BootKey;
+use crate::late;
+use crate::lease;
+use crate::observe;
+use crate::runtime;
+use crate::systemd1::{Job, Manager};
+
+/// Targets and late units whose jobs end with the boot. cloud-init's come after multi-user.target.
+const BOOT_ENDS_WITH: [&str; 4] = [
+    "multi-user.target",
+    "default.target",
+    "cloud-final.service",
+    "cloud-init.target",
+];
+/// Two looks that see no job running count only if there is some time between them: PID 1 may be in the middle of
+/// queueing the next ones.
+const QUIET: Duration = Duration::from_millis(100);
+/// Without any change of the queue we look this often.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How the boot settled; kept in `/run` for the runner.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Settled {
+    /// The boot.
+    pub boot: BootKey,
+    /// Whether it settled in time.
+    pub settled: bool,
+    /// Units whose jobs were still running when the time was up.
+    pub running: Vec<String>,
+    /// The time limit, in seconds.
+    pub limit_seconds: u64,
+    /// Units made of plugins that appeared after the generators had run.
+    pub late: Vec<String>,
+}
+
+/// `health-checker settle`, the main program of health-check-settle.service.
+///
+/// # Errors
+/// When the bus breaks down. The checks run nevertheless (they are only ordered after us).
+pub fn settle(root: &Root, limit: Duration) -> Result<()> {
+    if health_checks::command_line(root) == Mode::Off {
+        log::info!("'health-checker=0' on the kernel command line: nothing to do");
+        return Ok(());
+    }
+    let manager = Manager::connect()?;
+    lease::status("Waiting for the boot to settle");
+    let running = wait(&manager, limit)?;
+    match &running {
+        None => log::info!("the boot has settled"),
+        Some(running) => {
+            log::warn!(
+                "the boot has not settled within {} s; still running: {}",
+                limit.as_secs(),
+                running.join(", ")
+            );
+        }
+    }
+    lease::status("Looking for plugins that appeared since the boot began");
+    let late = late::start(root, &manager, &observe::find(root))?;
+    if !late.is_empty() {
+        log::info!(
+            "plugins that appeared since the boot began: {}",
+            late.join(", ")
+        );
+    }
+    let settled = Settled {
+        boot: crate::boot::key(root)?,
+        settled: running.is_none(),
+        running: running.unwrap_or_default(),
+        limit_seconds: limit.as_secs(),
+        late,
+    };
+    runtime::write(root, runtime::SETTLED, &settled)
+        .context("the result of settling cannot be kept")
+}
+
+/// `None`: settled. Otherwise the units whose jobs are still running.
+fn wait(manager: &Manager, limit: Duration) -> Result<Option<Vec<String>>> {
+    let names = BOOT_ENDS_WITH.map(str::to_owned);
+    let boot: Vec<String> = manager
+        .units_by_names(&names)?
+        .into_iter()
+        .map(|unit| unit.name)
+        .collect();
+    let started = Instant::now();
+    let mut quiet_since: Option<Instant> = None;
+    manager.watch_jobs(LOOK, &mut |jobs| {
+        lease::renew();
+        let running = running(jobs);
+        let quiet_before = quiet_since.is_some_and(|since| since.elapsed() >= QUIET);
+        quiet_since = running
+            .is_empty()
+            .then(|| quiet_since.unwrap_or_else(Instant::now));
+        if !jobs.iter().any(|job| boot.contains(&job.unit)) || (running.is_empty() && quiet_before)
+        {
+            return Ok(Some(None));
+        }
+        Ok((started.elapsed() >= limit).then_some(Some(running)))
+    })
+}
+
+/// Jobs of others that run. All that waits, waits for us or for one of these.
+fn running(jobs: &[Job]) -> Vec<String> {
+    let ours = |unit: &str| unit.starts_with("health-check") || unit.starts_with("healthcheck");
+    jobs.iter()
+        .filter(|job| job.running && !ours(&job.unit))
+        .map(|job| job.unit.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_jobs_and_waiting_ones_do_not_keep_the_boot_from_settling() {
+        let job = |unit: &str, running| Job {
+            unit: unit.to_owned(),
+            running,
+        };
+        let jobs = [
+            job("health-check-settle.service", true),
+            job("multi-user.target", false),
+            job("slow.service", true),
+            job("after-us.service", false),
+        ];
+        assert_eq!(running(&jobs), ["slow.service"]);
+    }
+}

@@ -1,0 +1,227 @@
+//! What must survive a reboot: known good and bad snapshots, the checks last seen, the incident, past boots.
+
+pub mod incident;
+pub mod legacy;
+pub mod store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Action, BootKey, SnapshotId, Verdict};
+use incident::Incident;
+
+/// Version of the format written by this program.
+pub const VERSION: u32 = 1;
+/// So many known good snapshots are kept and protected from cleanup; older ones are released.
+const KNOWN_GOOD_LIMIT: usize = 3;
+/// So many boots and ended incidents are remembered.
+const HISTORY_LIMIT: usize = 100;
+const PAST_LIMIT: usize = 20;
+
+/// The whole state; `state.json` is this value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// Format version.
+    pub version: u32,
+    /// Snapshots that were healthy, the one most recently seen healthy first.
+    #[serde(default)]
+    pub known_good: Vec<KnownGood>,
+    /// Snapshots that were rolled back from.
+    #[serde(default)]
+    pub bad: Vec<BadSnapshot>,
+    /// The checks of the last healthy boot.
+    #[serde(default)]
+    pub checks: Vec<KnownCheck>,
+    /// The incident that is open, or the last one that nobody has acknowledged yet.
+    #[serde(default)]
+    pub incident: Option<Incident>,
+    /// Incidents before that one, newest first.
+    #[serde(default)]
+    pub past: Vec<Incident>,
+    /// Judged boots, newest first.
+    #[serde(default)]
+    pub history: Vec<BootRecord>,
+}
+
+/// A snapshot that was healthy once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownGood {
+    /// Which one.
+    #[serde(flatten)]
+    pub snapshot: SnapshotId,
+    /// Whether its last boot settled (no start job still running after the time limit).
+    pub settled: bool,
+}
+
+/// A snapshot that was rolled back from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadSnapshot {
+    /// Which one.
+    #[serde(flatten)]
+    pub snapshot: SnapshotId,
+    /// The checks that failed there.
+    pub reason: String,
+}
+
+/// A check as last seen, so that one that vanishes is noticed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownCheck {
+    /// Readable name.
+    pub name: String,
+    /// systemd unit.
+    pub unit: String,
+    /// The file it was made from.
+    pub source: String,
+    /// Mount point that the file was on.
+    pub mount: String,
+}
+
+/// One judged boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootRecord {
+    /// Which boot.
+    pub boot: BootKey,
+    /// When it was judged, in seconds since 1970 (for people: nothing is decided by it).
+    pub at: u64,
+    /// What was booted.
+    pub snapshot: Option<SnapshotId>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Failed checks, by name.
+    pub failed: Vec<String>,
+    /// What was done.
+    pub action: Action,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            known_good: Vec::new(),
+            bad: Vec::new(),
+            checks: Vec::new(),
+            incident: None,
+            past: Vec::new(),
+            history: Vec::new(),
+        }
+    }
+}
+
+impl State {
+    /// Records a healthy boot: the snapshot becomes the newest known good one, an open incident ends.
+    /// Returns the snapshots that are no longer kept as places to go back to.
+    pub fn commit(
+        &mut self,
+        snapshot: &SnapshotId,
+        settled: bool,
+        boot: &BootKey,
+    ) -> Vec<SnapshotId> {
+        self.known_good.retain(|known| known.snapshot != *snapshot);
+        self.known_good.insert(
+            0,
+            KnownGood {
+                snapshot: snapshot.clone(),
+                settled,
+            },
+        );
+        self.bad.retain(|bad| bad.snapshot != *snapshot);
+        if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
+            incident.end(boot, Some(snapshot));
+        }
+        self.known_good
+            .drain(KNOWN_GOOD_LIMIT.min(self.known_good.len())..)
+            .map(|known| known.snapshot)
+            .collect()
+    }
+
+    /// Whether exactly this snapshot was healthy once.
+    pub fn is_known_good(&self, snapshot: &SnapshotId) -> bool {
+        self.known_good
+            .iter()
+            .any(|known| known.snapshot == *snapshot)
+    }
+
+    /// Whether the boots of the newest known good snapshot did settle.
+    pub fn usually_settles(&self) -> bool {
+        self.known_good.first().is_some_and(|known| known.settled)
+    }
+
+    /// Where to roll back to from `booted`: the newest known good snapshot that `exists`, is not bad and did not
+    /// fail in this incident. From a known good one only to an earlier one: if somebody went back from a newer
+    /// one by hand, there was a reason.
+    pub fn rollback_target(
+        &self,
+        booted: &SnapshotId,
+        exists: &dyn Fn(&SnapshotId) -> bool,
+    ) -> Option<SnapshotId> {
+        let after = self
+            .known_good
+            .iter()
+            .position(|known| known.snapshot == *booted)
+            .map_or(0, |at| at + 1);
+        let failed_now = |snapshot: &SnapshotId| {
+            self.open_incident()
+                .is_some_and(|incident| incident.has_failed(snapshot))
+        };
+        let is_bad = |snapshot: &SnapshotId| self.bad.iter().any(|bad| bad.snapshot == *snapshot);
+        self.known_good
+            .iter()
+            .skip(after)
+            .map(|known| &known.snapshot)
+            .find(|snapshot| {
+                *snapshot != booted
+                    && !is_bad(snapshot)
+                    && !failed_now(snapshot)
+                    && exists(snapshot)
+            })
+            .cloned()
+    }
+
+    /// The incident that is going on.
+    pub fn open_incident(&self) -> Option<&Incident> {
+        self.incident.as_ref().filter(|incident| incident.is_open())
+    }
+
+    /// Opens a new incident, or goes on with the open one. One that ended unacknowledged goes to the past.
+    pub fn incident_for(&mut self, boot: &BootKey, snapshot: Option<&SnapshotId>) -> &mut Incident {
+        if let Some(ended) = self.incident.take_if(|incident| !incident.is_open()) {
+            self.archive(ended);
+        }
+        self.incident
+            .get_or_insert_with(|| Incident::new(boot, snapshot))
+    }
+
+    /// Acknowledges the incident: it goes to the past. `None`: there was none.
+    pub fn acknowledge(&mut self) -> Option<Incident> {
+        let incident = self.incident.take()?;
+        self.archive(incident.clone());
+        Some(incident)
+    }
+
+    /// Remembers a judged boot (once: a later record of the same boot replaces the earlier one).
+    pub fn remember(&mut self, record: BootRecord) {
+        self.history.retain(|known| known.boot != record.boot);
+        self.history.insert(0, record);
+        self.history.truncate(HISTORY_LIMIT);
+    }
+
+    /// Remembers a snapshot as bad.
+    pub fn mark_bad(&mut self, snapshot: &SnapshotId, reason: String) {
+        self.bad.retain(|bad| bad.snapshot != *snapshot);
+        self.bad.insert(
+            0,
+            BadSnapshot {
+                snapshot: snapshot.clone(),
+                reason,
+            },
+        );
+        self.bad.truncate(HISTORY_LIMIT);
+    }
+
+    fn archive(&mut self, incident: Incident) {
+        self.past.insert(0, incident);
+        self.past.truncate(PAST_LIMIT);
+    }
+}
+
+#[cfg(test)]
+mod tests;

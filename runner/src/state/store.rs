@@ -1,0 +1,286 @@
+//! State on disk: loaded so that nothing can crash it, written so that a power cut leaves the old or the new.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use health_checks::Root;
+
+use super::{KnownGood, State, VERSION, legacy};
+use crate::facts::SnapshotId;
+use crate::snapshot::{Snapshots, marks};
+
+/// Where our state is. It holds log lines of checks: for root only.
+pub const DIRECTORY: &str = "/var/lib/health-checker";
+const FILE: &str = "state.json";
+/// Far above any real state; a file larger than this is not ours.
+const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// What was found on disk.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The state, or what is left of it.
+    pub state: State,
+    /// What was wrong with it, for the administrator.
+    pub warnings: Vec<String>,
+}
+
+/// The state directory below a root.
+#[derive(Debug, Clone)]
+pub struct Store {
+    directory: PathBuf,
+    legacy: PathBuf,
+}
+
+impl Store {
+    /// The store of a system.
+    pub fn new(root: &Root) -> Self {
+        Self {
+            directory: root.join(DIRECTORY),
+            legacy: root.join(legacy::PATH),
+        }
+    }
+
+    /// Path of the state file.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(FILE)
+    }
+
+    /// Loads the state. Where it is missing or cannot be used, what the legacy file and the marks in snapper's
+    /// userdata know is used instead. Never an error: a damaged state is no reason to act, and none to stop.
+    pub fn load(&self, snapshots: Option<&Snapshots>) -> Loaded {
+        let path = self.path();
+        let mut warnings = Vec::new();
+        let what_is_left = "; going on with what the legacy state and snapper's userdata know";
+        match read(&path) {
+            Ok(text) => match parse(&text) {
+                Ok(state) => return Loaded { state, warnings },
+                Err(error) => {
+                    let kept = self.put_aside(&path);
+                    warnings.push(format!("'{}': {error}{kept}{what_is_left}", path.display()));
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => warnings.push(format!("'{}': {error}{what_is_left}", path.display())),
+        }
+        let mut state = State::default();
+        if let Some(snapshots) = snapshots {
+            state.known_good = self
+                .salvage(snapshots)
+                .into_iter()
+                .map(|snapshot| KnownGood {
+                    snapshot,
+                    settled: false,
+                })
+                .collect();
+        }
+        Loaded { state, warnings }
+    }
+
+    /// Known good snapshots from the legacy file (first) and from userdata, as far as they exist.
+    fn salvage(&self, snapshots: &Snapshots) -> Vec<SnapshotId> {
+        let mut good = Vec::new();
+        if let Ok(text) = read(&self.legacy) {
+            let legacy = legacy::parse(&text);
+            let named = legacy.number.and_then(|number| snapshots.get(number));
+            // Numbers are reused: the id must fit as well.
+            good.extend(named.filter(|snapshot| legacy.id == Some(snapshot.id)));
+        }
+        for snapshot in marks::marked(snapshots) {
+            if !good.contains(&snapshot) {
+                good.push(snapshot);
+            }
+        }
+        good
+    }
+
+    /// A damaged file is kept for whoever wants to know what was in it, and never overwritten by the next one.
+    fn put_aside(&self, path: &Path) -> String {
+        let name = (1..100)
+            .map(|n| path.with_extension(format!("json.damaged-{n}")))
+            .find(|name| !name.exists());
+        match name {
+            Some(name) => match fs::rename(path, &name) {
+                Ok(()) => format!(" (kept as '{}')", name.display()),
+                Err(error) => format!(" (cannot be kept as '{}': {error})", name.display()),
+            },
+            None => String::new(),
+        }
+    }
+
+    /// Writes the state, durably: when this returns, a power cut cannot undo it.
+    ///
+    /// # Errors
+    /// When it is not known to be on the disk.
+    pub fn save(&self, state: &State) -> Result<()> {
+        let mut text = serde_json::to_vec_pretty(state)?;
+        text.push(b'\n');
+        fs::create_dir_all(&self.directory)
+            .with_context(|| format!("cannot create '{}'", self.directory.display()))?;
+        fs::set_permissions(&self.directory, fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("cannot protect '{}'", self.directory.display()))?;
+        replace(&self.path(), &text, 0o600)?;
+        // The directory itself may be new.
+        sync_directory(self.directory.parent())
+    }
+
+    /// Writes the legacy state.
+    ///
+    /// # Errors
+    /// When it is not known to be on the disk.
+    pub fn save_legacy(&self, good: &SnapshotId) -> Result<()> {
+        if let Some(directory) = self.legacy.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("cannot create '{}'", directory.display()))?;
+        }
+        replace(&self.legacy, legacy::render(good).as_bytes(), 0o644)
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() || metadata.len() > SIZE_LIMIT {
+        return Err(io::Error::other("not a file that this program wrote"));
+    }
+    let bytes = fs::read(path)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn parse(text: &str) -> Result<State, String> {
+    if text.trim().is_empty() {
+        return Err("is empty".to_owned());
+    }
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| format!("is damaged: {error}"))?;
+    match value.get("version").and_then(serde_json::Value::as_u64) {
+        Some(version) if version == u64::from(VERSION) => {}
+        Some(version) => {
+            return Err(format!(
+                "was written in format {version}, this program knows {VERSION}"
+            ));
+        }
+        None => return Err("has no version".to_owned()),
+    }
+    serde_json::from_value(value).map_err(|error| format!("is damaged: {error}"))
+}
+
+/// Temporary file, fsync, rename, fsync of the directory.
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let directory = path.parent().context("no directory")?;
+    let what = || format!("cannot write '{}'", path.display());
+    let mut file = tempfile::Builder::new()
+        .prefix(".new-")
+        .tempfile_in(directory)
+        .with_context(what)?;
+    file.write_all(bytes).with_context(what)?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(mode))
+        .with_context(what)?;
+    file.as_file().sync_all().with_context(what)?;
+    file.persist(path).with_context(what)?;
+    sync_directory(Some(directory))
+}
+
+fn sync_directory(directory: Option<&Path>) -> Result<()> {
+    let Some(directory) = directory else {
+        return Ok(());
+    };
+    File::open(directory)
+        .and_then(|directory| directory.sync_all())
+        .with_context(|| format!("cannot sync '{}'", directory.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::new(&Root::at(directory.path()));
+        (directory, store)
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_and_readable_for_root_only() {
+        let (_directory, store) = store();
+        let mut state = State::default();
+        state.commit(
+            &SnapshotId {
+                number: 1,
+                id: 265,
+                uuid: "u".to_owned(),
+            },
+            true,
+            &crate::facts::BootKey::default(),
+        );
+        store.save(&state).unwrap();
+        let loaded = store.load(None);
+        assert_eq!(loaded.state, state);
+        assert!(loaded.warnings.is_empty());
+        assert_eq!(
+            fs::metadata(store.path()).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        // No temporary file is left behind.
+        assert_eq!(
+            fs::read_dir(store.path().parent().unwrap())
+                .unwrap()
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn damage_is_reported_kept_and_replaced_by_an_empty_state() {
+        for damaged in [
+            "",
+            "\n",
+            "{",
+            "[]",
+            "null",
+            "{\"version\":1,\"known_good\":7}",
+            "{\"version\":99}",
+            "\u{0}\u{0}",
+        ] {
+            let (_directory, store) = store();
+            fs::create_dir_all(store.path().parent().unwrap()).unwrap();
+            fs::write(store.path(), damaged).unwrap();
+            let loaded = store.load(None);
+            assert_eq!(loaded.state, State::default(), "{damaged:?}");
+            assert_eq!(loaded.warnings.len(), 1, "{damaged:?}");
+            let kept = store.path().with_extension("json.damaged-1");
+            assert_eq!(fs::read_to_string(kept).unwrap(), damaged);
+        }
+    }
+
+    #[test]
+    fn every_truncated_state_is_damage_and_never_a_crash() {
+        let (_directory, store) = store();
+        let mut state = State::default();
+        state.incident_for(&crate::facts::BootKey::default(), None);
+        store.save(&state).unwrap();
+        let whole = fs::read(store.path()).unwrap();
+        for length in 0..whole.len() - 2 {
+            fs::write(store.path(), &whole[..length]).unwrap();
+            assert_eq!(store.load(None).state, State::default(), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_directory_or_a_giant_in_its_place_is_reported() {
+        let (_directory, store) = store();
+        fs::create_dir_all(store.path()).unwrap();
+        assert_eq!(store.load(None).warnings.len(), 1);
+        assert!(store.save(&State::default()).is_err());
+    }
+
+    #[test]
+    fn no_state_is_no_warning() {
+        let (_directory, store) = store();
+        let loaded = store.load(None);
+        assert_eq!(loaded.state, State::default());
+        assert!(loaded.warnings.is_empty());
+    }
+}

@@ -1,0 +1,246 @@
+//! Which snapshot is gone back to, when an incident begins and ends, what is left of its ladder.
+
+use super::incident::{FailedCheck, Progress};
+use super::*;
+use crate::facts::{CheckResult, Outcome, Severity};
+use crate::policy::Step;
+
+fn snapshot(number: u64) -> SnapshotId {
+    SnapshotId {
+        number,
+        id: 256 + number,
+        uuid: format!("uuid-{number}"),
+    }
+}
+
+fn boot(number: u64) -> BootKey {
+    BootKey {
+        boot_id: format!("boot-{number}"),
+        userspace_usec: number,
+    }
+}
+
+fn with_good(numbers: &[u64]) -> State {
+    let mut state = State::default();
+    for number in numbers {
+        state.commit(&snapshot(*number), true, &boot(0));
+    }
+    state
+}
+
+fn failed(boot_number: u64, at: u64, unit: &str) -> FailedCheck {
+    FailedCheck {
+        boot: boot(boot_number),
+        snapshot: Some(snapshot(at)),
+        name: unit.to_owned(),
+        unit: unit.to_owned(),
+        result: CheckResult::Failed,
+        exit_status: Some(1),
+        message: String::new(),
+        log: Vec::new(),
+    }
+}
+
+fn failing(unit: &str) -> Outcome {
+    Outcome {
+        result: CheckResult::Failed,
+        ..Outcome::finding(unit, unit, Severity::Required, String::new())
+    }
+}
+
+#[test]
+fn the_newest_existing_good_one_is_the_target() {
+    let state = with_good(&[1, 2, 3]);
+    assert_eq!(
+        state.rollback_target(&snapshot(4), &|_| true),
+        Some(snapshot(3))
+    );
+    assert_eq!(
+        state.rollback_target(&snapshot(4), &|s| s.number != 3),
+        Some(snapshot(2))
+    );
+    assert_eq!(state.rollback_target(&snapshot(4), &|_| false), None);
+    assert_eq!(
+        State::default().rollback_target(&snapshot(4), &|_| true),
+        None
+    );
+}
+
+#[test]
+fn from_a_good_one_only_to_an_earlier_one_and_never_to_itself() {
+    let state = with_good(&[1, 2, 3]);
+    assert_eq!(
+        state.rollback_target(&snapshot(3), &|_| true),
+        Some(snapshot(2))
+    );
+    assert_eq!(
+        state.rollback_target(&snapshot(2), &|_| true),
+        Some(snapshot(1))
+    );
+    assert_eq!(state.rollback_target(&snapshot(1), &|_| true), None);
+}
+
+#[test]
+fn a_snapshot_that_failed_in_this_incident_or_is_bad_is_no_target() {
+    let mut state = with_good(&[1, 2, 3]);
+    state
+        .incident_for(&boot(1), Some(&snapshot(3)))
+        .record_failed(vec![failed(1, 3, "x")]);
+    assert_eq!(
+        state.rollback_target(&snapshot(4), &|_| true),
+        Some(snapshot(2))
+    );
+    state.mark_bad(&snapshot(2), "x".to_owned());
+    assert_eq!(
+        state.rollback_target(&snapshot(4), &|_| true),
+        Some(snapshot(1))
+    );
+    // Healthy again: no longer bad.
+    state.commit(&snapshot(2), true, &boot(2));
+    assert_eq!(
+        state.rollback_target(&snapshot(4), &|_| true),
+        Some(snapshot(2))
+    );
+}
+
+#[test]
+fn a_reused_number_is_another_snapshot() {
+    let state = with_good(&[1]);
+    let reused = SnapshotId {
+        uuid: "other".to_owned(),
+        ..snapshot(1)
+    };
+    assert!(state.is_known_good(&snapshot(1)));
+    assert!(!state.is_known_good(&reused));
+}
+
+#[test]
+fn three_good_ones_are_kept_and_the_oldest_is_released() {
+    let mut state = with_good(&[1, 2, 3]);
+    assert_eq!(state.commit(&snapshot(2), true, &boot(1)), []);
+    assert_eq!(state.commit(&snapshot(4), true, &boot(2)), [snapshot(1)]);
+    let kept: Vec<u64> = state
+        .known_good
+        .iter()
+        .map(|known| known.snapshot.number)
+        .collect();
+    assert_eq!(kept, [4, 2, 3]);
+}
+
+#[test]
+fn an_incident_ends_with_a_healthy_boot_and_stays_until_acknowledged() {
+    let mut state = with_good(&[1]);
+    state.incident_for(&boot(1), Some(&snapshot(2))).intend(
+        Action::Rollback,
+        &boot(1),
+        Some(&snapshot(1)),
+    );
+    assert!(state.open_incident().is_some());
+    state.commit(&snapshot(1), true, &boot(2));
+    assert!(state.open_incident().is_none());
+    assert_eq!(
+        state
+            .incident
+            .as_ref()
+            .unwrap()
+            .ended
+            .as_ref()
+            .unwrap()
+            .boot,
+        boot(2)
+    );
+    assert_eq!(state.acknowledge().unwrap().boot, boot(1));
+    assert_eq!(
+        (
+            state.incident.clone(),
+            state.past.len(),
+            state.acknowledge()
+        ),
+        (None, 1, None)
+    );
+}
+
+#[test]
+fn a_new_incident_has_a_fresh_ladder_and_loses_nothing_of_the_old_one() {
+    let mut state = with_good(&[1]);
+    state
+        .incident_for(&boot(1), Some(&snapshot(2)))
+        .intend(Action::Reboot, &boot(1), None);
+    state.commit(&snapshot(1), true, &boot(2));
+    let incident = state.incident_for(&boot(3), Some(&snapshot(3)));
+    assert_eq!(incident.boot, boot(3));
+    assert_eq!(incident.reboot(&[]), Step::Available);
+    assert_eq!(state.past.len(), 1);
+}
+
+#[test]
+fn steps_are_spent_by_their_intent_already() {
+    let mut state = State::default();
+    let incident = state.incident_for(&boot(1), None);
+    incident.intend(Action::Restart, &boot(1), None);
+    incident.intend(Action::Reboot, &boot(1), None);
+    assert_eq!(
+        (incident.restart(), incident.reboot(&[])),
+        (Step::Spent, Step::Spent)
+    );
+}
+
+#[test]
+fn an_interrupted_rollback_is_finished_at_most_twice_and_a_done_one_never_repeated() {
+    let mut state = State::default();
+    let incident = state.incident_for(&boot(1), None);
+    for attempt in 1..=3 {
+        assert_eq!(
+            incident.rollback(&boot(attempt)),
+            Step::Available,
+            "{attempt}"
+        );
+        incident.intend(Action::Rollback, &boot(attempt), Some(&snapshot(1)));
+        assert_eq!(incident.interrupted_target(), Some(&snapshot(1)));
+    }
+    assert_eq!(incident.rollback(&boot(4)), Step::Spent);
+
+    let mut state = State::default();
+    let incident = state.incident_for(&boot(1), None);
+    incident.intend(Action::Rollback, &boot(1), Some(&snapshot(1)));
+    incident.finish(Action::Rollback, Progress::Done, vec!["said".to_owned()]);
+    assert_eq!(incident.rollback(&boot(2)), Step::Spent);
+    assert_eq!(incident.interrupted_target(), None);
+    assert_eq!(incident.step(Action::Rollback).unwrap().details, ["said"]);
+}
+
+#[test]
+fn a_failed_rollback_is_not_tried_again_in_the_same_boot() {
+    let mut state = State::default();
+    let incident = state.incident_for(&boot(1), None);
+    incident.intend(Action::Rollback, &boot(1), Some(&snapshot(1)));
+    incident.finish(Action::Rollback, Progress::Failed, Vec::new());
+    assert_eq!(incident.rollback(&boot(1)), Step::Spent);
+    assert_eq!(incident.rollback(&boot(2)), Step::Available);
+}
+
+#[test]
+fn no_reboot_where_a_rollback_led_to_the_same_failing_checks() {
+    let mut state = State::default();
+    let incident = state.incident_for(&boot(1), Some(&snapshot(2)));
+    incident.record_failed(vec![failed(1, 2, "a")]);
+    incident.intend(Action::Rollback, &boot(1), Some(&snapshot(1)));
+    incident.finish(Action::Rollback, Progress::Done, Vec::new());
+    assert_eq!(incident.reboot(&[failing("a")]), Step::Spent);
+    assert_eq!(incident.reboot(&[failing("b")]), Step::Available);
+}
+
+#[test]
+fn a_second_round_in_the_same_boot_replaces_what_the_first_one_recorded() {
+    let mut state = State::default();
+    let incident = state.incident_for(&boot(1), None);
+    incident.record_failed(vec![failed(1, 2, "a"), failed(1, 2, "b")]);
+    incident.record_failed(vec![failed(1, 2, "b")]);
+    incident.record_failed(vec![failed(2, 1, "c")]);
+    let units: Vec<&str> = incident
+        .failed
+        .iter()
+        .map(|check| check.unit.as_str())
+        .collect();
+    assert_eq!(units, ["c", "b"]);
+}

@@ -1,0 +1,254 @@
+//! `health-checker status`: the verdict on this boot, its checks, the snapshots, the incident.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use health_checks::Root;
+use serde_json::{Value, json};
+
+use crate::check_now::table;
+use crate::facts::{Action, Outcome, SnapshotId, Verdict};
+use crate::machine::Machine;
+use crate::observe;
+use crate::report::Report;
+use crate::runtime;
+use crate::state::incident::{Incident, Progress};
+use crate::systemd1::Manager;
+use crate::table::{Color, printable, time};
+
+const RUNNER: &str = "health-checker.service";
+
+/// What is known of this boot, finished or not.
+struct Now {
+    verdict: Verdict,
+    action: Action,
+    why: String,
+    checks: Vec<Outcome>,
+    warnings: Vec<String>,
+}
+
+/// Prints it. The exit status says whether it could be found out, not what the verdict is.
+///
+/// # Errors
+/// When this boot cannot be told from others, or nobody reads the output.
+pub fn status(root: &Root, as_json: bool) -> Result<ExitCode> {
+    let machine = Machine::look(root)?;
+    let now = now(&machine);
+    let mut out = io::stdout().lock();
+    if as_json {
+        writeln!(out, "{:#}", to_json(&machine, &now))?;
+    } else {
+        print(&machine, &now, &mut out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn now(machine: &Machine) -> Now {
+    let mut warnings = machine.warnings.clone();
+    let report = runtime::read::<Report>(&machine.root, runtime::REPORT)
+        .filter(|report| report.boot == machine.boot);
+    if let Some(report) = report {
+        let new = report
+            .warnings
+            .into_iter()
+            .filter(|warning| !warnings.contains(warning))
+            .collect::<Vec<_>>();
+        warnings.extend(new);
+        return Now {
+            verdict: report.verdict,
+            action: report.action,
+            why: report.why,
+            checks: report.checks,
+            warnings,
+        };
+    }
+    let found = observe::find(&machine.root);
+    let live = Manager::connect().and_then(|manager| {
+        let pending = manager
+            .units_by_names(&[RUNNER.to_owned()])?
+            .first()
+            .is_some_and(|unit| unit.has_job || unit.active == "activating");
+        Ok((
+            observe::outcomes(&manager, &observe::expected(&manager, &found)?)?,
+            pending,
+        ))
+    });
+    let (checks, pending) = live.unwrap_or_else(|error| {
+        warnings.push(format!("{error:#}"));
+        (Vec::new(), false)
+    });
+    let (verdict, why) = if pending {
+        (Verdict::Pending, "the boot has not been judged yet")
+    } else {
+        (
+            Verdict::Unknown,
+            "this boot was not judged: see 'systemctl status health-checker'",
+        )
+    };
+    Now {
+        verdict,
+        action: Action::None,
+        why: why.to_owned(),
+        checks,
+        warnings,
+    }
+}
+
+fn to_json(machine: &Machine, now: &Now) -> Value {
+    let snapshot = machine.booted().map(|booted| {
+        json!({
+            "number": booted.number,
+            "id": booted.id,
+            "uuid": booted.uuid,
+            "default": machine.is_default(),
+            "known_good": machine.state.is_known_good(booted),
+        })
+    });
+    json!({
+        "version": 1,
+        "verdict": now.verdict,
+        "boot_id": machine.boot.boot_id,
+        "snapshot": snapshot,
+        "known_good": machine.state.known_good.iter().map(|known| &known.snapshot).collect::<Vec<_>>(),
+        "bad": machine.state.bad.iter().map(|bad| &bad.snapshot).collect::<Vec<_>>(),
+        "checks": now.checks,
+        "action": now.action,
+        "why": now.why,
+        "warnings": now.warnings,
+        "incident": machine.state.incident,
+    })
+}
+
+fn print(machine: &Machine, now: &Now, out: &mut impl Write) -> io::Result<()> {
+    let action = match now.action {
+        Action::None => String::new(),
+        action => format!(" ({})", action.as_str()),
+    };
+    writeln!(
+        out,
+        "  Verdict: {}{action} - {}",
+        Color::of_verdict(now.verdict).paint(now.verdict.as_str()),
+        printable(&now.why)
+    )?;
+    match machine.booted() {
+        Some(booted) => writeln!(out, " Snapshot: {}", describe(machine, booted))?,
+        None => writeln!(
+            out,
+            " Snapshot: none (this system was not booted from a snapshot)"
+        )?,
+    }
+    let good: Vec<String> = machine
+        .state
+        .known_good
+        .iter()
+        .map(|known| known.snapshot.number.to_string())
+        .collect();
+    writeln!(
+        out,
+        "Last good: {}",
+        if good.is_empty() {
+            "none yet".to_owned()
+        } else {
+            good.join(", ")
+        }
+    )?;
+    for bad in &machine.state.bad {
+        writeln!(
+            out,
+            "      Bad: {} ({})",
+            bad.snapshot.number,
+            printable(&bad.reason)
+        )?;
+    }
+    for warning in &now.warnings {
+        writeln!(
+            out,
+            "  {} {}",
+            Color::Yellow.paint("Warning:"),
+            printable(warning)
+        )?;
+    }
+    writeln!(out)?;
+    let checks = table(&now.checks);
+    if checks.is_empty() {
+        writeln!(out, "No checks: see 'health-checker list'")?
+    } else {
+        checks.print(out)?
+    }
+    if let Some(incident) = &machine.state.incident {
+        writeln!(out)?;
+        print_incident(incident, out)?;
+        if !incident.is_open() {
+            writeln!(out, "  Acknowledge it with 'health-checker reset'")?;
+        }
+    }
+    Ok(())
+}
+
+fn describe(machine: &Machine, booted: &SnapshotId) -> String {
+    let default = if machine.is_default() {
+        "the default"
+    } else {
+        "not the default"
+    };
+    let good = if machine.state.is_known_good(booted) {
+        "known good"
+    } else {
+        "not known to be good"
+    };
+    format!("{} ({default}, {good})", booted.number)
+}
+
+/// An incident in full: what failed, what it said, what was done.
+///
+/// # Errors
+/// When nobody reads the output.
+pub fn print_incident(incident: &Incident, out: &mut impl Write) -> io::Result<()> {
+    let end = match &incident.ended {
+        None => Color::Red.paint("open"),
+        Some(end) => match &end.snapshot {
+            Some(snapshot) => format!("ended by a healthy boot of {snapshot}"),
+            None => "ended by a healthy boot".to_owned(),
+        },
+    };
+    writeln!(out, "Incident of {}: {end}", time(incident.at))?;
+    for check in &incident.failed {
+        let at = check
+            .snapshot
+            .as_ref()
+            .map(|snapshot| format!(" in {snapshot}"))
+            .unwrap_or_default();
+        writeln!(
+            out,
+            "  {} {}{at}: {}",
+            printable(&check.name),
+            check.result.as_str(),
+            printable(&check.message)
+        )?;
+        for line in &check.log {
+            writeln!(out, "    | {}", printable(line))?;
+        }
+    }
+    for step in &incident.steps {
+        let target = step
+            .target
+            .as_ref()
+            .map(|target| format!(" to {target}"))
+            .unwrap_or_default();
+        let progress = match step.progress {
+            Progress::Intended => "begun",
+            Progress::Done => "done",
+            Progress::Failed => "failed",
+        };
+        writeln!(
+            out,
+            "  Action: {}{target}: {progress}",
+            step.action.as_str()
+        )?;
+        for detail in &step.details {
+            writeln!(out, "    {}", printable(detail))?;
+        }
+    }
+    Ok(())
+}

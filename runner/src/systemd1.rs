@@ -1,0 +1,315 @@
+//! systemd over D-Bus (org.freedesktop.systemd1(5)), with a time limit on everything: connections that nobody
+//! accepts, calls that nobody answers, jobs that never end.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use futures_lite::StreamExt;
+use zbus::proxy::CacheProperties;
+use zbus::{OwnedObjectPath, OwnedVariant};
+use zbus_systemd::systemd1::ManagerProxy;
+use zruntime::SharedRuntime;
+
+/// To connect: the socket exists even where no dbus-daemon will ever accept.
+const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+/// For one call: PID 1 is blocked for 0.5 s by a daemon-reload, longer on a machine that swaps.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// How often waiting is interrupted, so that the caller can renew its lease.
+const TICK: Duration = Duration::from_secs(5);
+
+/// A unit as ListUnits gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// Name.
+    pub name: String,
+    /// `loaded`, `masked`, `not-found`, `bad-setting`, `error`.
+    pub load: String,
+    /// `active`, `activating`, `inactive`, `failed`, …
+    pub active: String,
+    /// `exited`, `auto-restart`, `dead`, …
+    pub sub: String,
+    /// Object path.
+    pub path: String,
+    /// Whether a job is queued or running.
+    pub has_job: bool,
+}
+
+/// What ListUnits and its relatives send.
+type Listed = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    OwnedObjectPath,
+    u32,
+    String,
+    OwnedObjectPath,
+);
+
+impl From<Listed> for Unit {
+    fn from(unit: Listed) -> Self {
+        Self {
+            name: unit.0,
+            load: unit.2,
+            active: unit.3,
+            sub: unit.4,
+            path: unit.6.as_str().to_owned(),
+            has_job: unit.7 != 0,
+        }
+    }
+}
+
+/// A job as ListJobs gives it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The unit it is for.
+    pub unit: String,
+    /// `running` or `waiting`.
+    pub running: bool,
+}
+
+/// What to do with units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verb {
+    /// Start them, with all that they require.
+    Start,
+    /// Stop and start them, with all that depends on them.
+    Restart,
+    /// Run checks again, whatever they did before. Nothing is pulled in and nothing is taken down with them:
+    /// `ignore-requirements` keeps a restart from propagating to the health target that requires them.
+    RunAgain,
+}
+
+/// Connection to the system's systemd.
+#[derive(Debug)]
+pub struct Manager {
+    runtime: SharedRuntime,
+    proxy: ManagerProxy<'static>,
+}
+
+impl Manager {
+    /// Connects to the system bus.
+    ///
+    /// # Errors
+    /// When there is no bus, or it does not answer in time.
+    pub fn connect() -> Result<Self> {
+        let runtime = SharedRuntime::current()?;
+        let connect = async {
+            let connection = zbus::connection::Builder::system()
+                .method_timeout(CALL_LIMIT)
+                .build()
+                .await?;
+            ManagerProxy::builder(&connection)
+                .cache_properties(CacheProperties::No)
+                .build()
+                .await
+        };
+        let proxy = zbus::block_on(runtime.timeout(CONNECT_LIMIT, connect))
+            .map_err(|_| anyhow!("no answer in {} s", CONNECT_LIMIT.as_secs()))
+            .and_then(|result| result.map_err(Into::into))
+            .context(
+                "the system bus cannot be reached; see 'systemctl status dbus.service dbus.socket'",
+            )?;
+        Ok(Self { runtime, proxy })
+    }
+
+    /// Units that are loaded and match one of the patterns (all if empty) and states (all if empty).
+    ///
+    /// # Errors
+    /// From the bus.
+    pub fn units(&self, states: &[&str], patterns: &[&str]) -> Result<Vec<Unit>> {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let units = zbus::block_on(
+            self.proxy
+                .list_units_by_patterns(owned(states), owned(patterns)),
+        )?;
+        Ok(units.into_iter().map(Unit::from).collect())
+    }
+
+    /// The units with these names (an alias gives the unit that it stands for), loading them if need be.
+    ///
+    /// # Errors
+    /// From the bus.
+    pub fn units_by_names(&self, names: &[String]) -> Result<Vec<Unit>> {
+        let units = zbus::block_on(self.proxy.list_units_by_names(names.to_vec()))?;
+        Ok(units.into_iter().map(Unit::from).collect())
+    }
+
+    /// The queue of jobs.
+    ///
+    /// # Errors
+    /// From the bus.
+    pub fn jobs(&self) -> Result<Vec<Job>> {
+        let jobs = zbus::block_on(self.proxy.list_jobs())?;
+        Ok(jobs
+            .into_iter()
+            .map(|job| Job {
+                unit: job.1,
+                running: job.3 == "running",
+            })
+            .collect())
+    }
+
+    /// One property of one unit.
+    ///
+    /// # Errors
+    /// From the bus, or when it has another type.
+    pub fn property<T>(&self, path: &str, interface: &str, name: &str) -> Result<T>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
+        let get = async {
+            let reply = self
+                .proxy
+                .inner()
+                .connection()
+                .call_method(
+                    Some("org.freedesktop.systemd1"),
+                    path,
+                    Some("org.freedesktop.DBus.Properties"),
+                    "Get",
+                    &(format!("org.freedesktop.systemd1.{interface}"), name),
+                )
+                .await?;
+            let value: OwnedVariant = reply.body().deserialize()?;
+            T::try_from(value).map_err(Into::into)
+        };
+        zbus::block_on(get).with_context(|| format!("property '{name}' of '{path}'"))
+    }
+
+    /// Starts units, all at once, and waits until their jobs are done. Gives each unit's job result (`done`, `failed`, `timeout`, `dependency`, …) or why there was no job.
+    ///
+    /// # Errors
+    /// When the bus breaks down. Jobs that do not end in `limit` have the result "still running".
+    pub fn run(
+        &self,
+        verb: Verb,
+        units: &[String],
+        limit: Duration,
+        tick: &dyn Fn(),
+    ) -> Result<Vec<String>> {
+        zbus::block_on(self.run_jobs(verb, units, limit, tick))
+    }
+
+    async fn run_jobs(
+        &self,
+        verb: Verb,
+        units: &[String],
+        limit: Duration,
+        tick: &dyn Fn(),
+    ) -> Result<Vec<String>> {
+        let mut removed = self.proxy.receive_job_removed().await?;
+        self.proxy.subscribe().await?;
+        let mut results: Vec<Option<String>> = vec![None; units.len()];
+        let mut waiting: HashMap<String, usize> = HashMap::new();
+        let mut early: HashMap<String, String> = HashMap::new();
+        for (index, unit) in units.iter().enumerate() {
+            let job = match verb {
+                Verb::Start => {
+                    self.proxy
+                        .start_unit(unit.clone(), "replace".to_owned())
+                        .await
+                }
+                Verb::Restart => {
+                    self.proxy
+                        .restart_unit(unit.clone(), "replace".to_owned())
+                        .await
+                }
+                Verb::RunAgain => {
+                    self.proxy
+                        .restart_unit(unit.clone(), "ignore-requirements".to_owned())
+                        .await
+                }
+            };
+            match job {
+                Ok(job) => {
+                    waiting.insert(job.as_str().to_owned(), index);
+                }
+                Err(error) => results[index] = Some(plain(&error)),
+            }
+            // Drained while we go: a full queue of signals would block the very connection that we call on.
+            while let Some(signal) = futures_lite::future::poll_once(removed.next())
+                .await
+                .flatten()
+            {
+                let args = signal.args()?;
+                early.insert(args.job().as_str().to_owned(), args.result().clone());
+            }
+        }
+        for (job, result) in early {
+            if let Some(index) = waiting.remove(&job) {
+                results[index] = Some(result);
+            }
+        }
+        let deadline = Instant::now() + limit;
+        while !waiting.is_empty() && Instant::now() < deadline {
+            let wait = TICK.min(deadline.saturating_duration_since(Instant::now()));
+            match self.runtime.timeout(wait, removed.next()).await {
+                Err(_) => tick(),
+                Ok(None) => bail!("the connection to the system bus was closed"),
+                Ok(Some(signal)) => {
+                    let args = signal.args()?;
+                    if let Some(index) = waiting.remove(args.job().as_str()) {
+                        results[index] = Some(args.result().clone());
+                    }
+                }
+            }
+        }
+        Ok(results
+            .into_iter()
+            .map(|result| result.unwrap_or_else(|| "still running".to_owned()))
+            .collect())
+    }
+
+    /// Queues a unit and does not wait for it.
+    ///
+    /// # Errors
+    /// When systemd refuses.
+    pub fn queue(&self, unit: &str, mode: &str) -> Result<()> {
+        zbus::block_on(self.proxy.start_unit(unit.to_owned(), mode.to_owned()))
+            .map_err(|error| anyhow!("{}", plain(&error)))
+            .with_context(|| format!("'{unit}' cannot be started"))?;
+        Ok(())
+    }
+
+    /// Calls `look` now and after every change of the job queue (at least every `at_least`), until it gives a value.
+    ///
+    /// # Errors
+    /// From the bus or from `look`.
+    pub fn watch_jobs<T>(
+        &self,
+        at_least: Duration,
+        look: &mut dyn FnMut(&[Job]) -> Result<Option<T>>,
+    ) -> Result<T> {
+        // A boot has some hundred jobs; what they say all together is seen in one look.
+        const COALESCE: Duration = Duration::from_millis(20);
+        let mut removed = zbus::block_on(self.proxy.receive_job_removed())?;
+        zbus::block_on(self.proxy.subscribe())?;
+        loop {
+            let jobs = self.jobs()?;
+            if let Some(value) = look(&jobs)? {
+                return Ok(value);
+            }
+            zbus::block_on(async {
+                let _ = self.runtime.timeout(at_least, removed.next()).await;
+                self.runtime.sleep(COALESCE).await;
+                while futures_lite::future::poll_once(removed.next())
+                    .await
+                    .flatten()
+                    .is_some()
+                {}
+            });
+        }
+    }
+}
+
+fn plain(error: &zbus::Error) -> String {
+    match error {
+        zbus::Error::MethodError(_, Some(text), _) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,209 @@
+//! Text for people: columns, colour only on a terminal, times.
+
+use std::io::{self, Write};
+
+use crate::facts::{CheckResult, Verdict};
+
+/// Colours, where the output is a terminal that wants them (<https://no-color.org>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Color {
+    /// Good.
+    Green,
+    /// Worth a look.
+    Yellow,
+    /// Bad.
+    Red,
+    /// None.
+    Plain,
+}
+
+impl Color {
+    /// The colour of a result.
+    pub fn of_result(result: CheckResult) -> Self {
+        match result {
+            CheckResult::Passed => Self::Green,
+            CheckResult::Skipped | CheckResult::Pending => Self::Yellow,
+            CheckResult::Failed | CheckResult::Timeout | CheckResult::Error => Self::Red,
+        }
+    }
+
+    /// The colour of a verdict.
+    pub fn of_verdict(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Healthy => Self::Green,
+            Verdict::Degraded | Verdict::Pending | Verdict::Unknown => Self::Yellow,
+            Verdict::Unhealthy => Self::Red,
+        }
+    }
+
+    /// Paints a text.
+    pub fn paint(self, text: &str) -> String {
+        let code = match self {
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Red => "1;31",
+            Self::Plain => return text.to_owned(),
+        };
+        if on_terminal() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+fn on_terminal() -> bool {
+    rustix::termios::isatty(io::stdout())
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// A table: the first row is the heading. Cells are as wide as their widest text; control characters of names cannot
+/// break it.
+#[derive(Debug)]
+pub struct Table {
+    rows: Vec<Vec<(String, Color)>>,
+}
+
+impl Table {
+    /// With a heading.
+    pub fn new(heading: &[&str]) -> Self {
+        Self {
+            rows: vec![
+                heading
+                    .iter()
+                    .map(|text| ((*text).to_owned(), Color::Plain))
+                    .collect(),
+            ],
+        }
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: Vec<(String, Color)>) {
+        self.rows.push(
+            cells
+                .into_iter()
+                .map(|(text, color)| (printable(&text), color))
+                .collect(),
+        );
+    }
+
+    /// Whether there is nothing below the heading.
+    pub fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+
+    /// Prints it.
+    ///
+    /// # Errors
+    /// When nobody reads it.
+    pub fn print(&self, out: &mut impl Write) -> io::Result<()> {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
+        let cells = |column| {
+            self.rows
+                .iter()
+                .filter_map(move |row: &Vec<(String, Color)>| row.get(column))
+        };
+        let width = |column: usize| cells(column).map(|cell| cell.0.chars().count()).max();
+        let widths: Vec<usize> = (0..columns)
+            .map(|column| width(column).unwrap_or_default())
+            .collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for ((text, color), width) in row.iter().zip(&widths) {
+                let padding = " ".repeat(width - text.chars().count() + 2);
+                line.push_str(&color.paint(text));
+                line.push_str(&padding);
+            }
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// A text without control characters.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                '\u{fffd}'
+            } else {
+                character
+            }
+        })
+        .collect()
+}
+
+/// A time for people, in UTC: `2026-11-23 04:05:06`.
+pub fn time(seconds_since_1970: u64) -> String {
+    let (days, seconds) = (seconds_since_1970 / 86_400, seconds_since_1970 % 86_400);
+    // Civil date from days: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", with years from March.
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+/// A duration for people.
+pub fn duration(usec: u64) -> String {
+    match usec {
+        0..1_000 => format!("{usec} µs"),
+        1_000..1_000_000 => format!("{} ms", usec / 1_000),
+        _ => format!("{}.{} s", usec / 1_000_000, usec / 100_000 % 10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_names_cannot_break_them() {
+        let mut table = Table::new(&["NAME", "RESULT"]);
+        table.row(vec![
+            ("a\nb".to_owned(), Color::Plain),
+            ("passed".to_owned(), Color::Green),
+        ]);
+        table.row(vec![
+            ("longer".to_owned(), Color::Plain),
+            ("failed".to_owned(), Color::Red),
+        ]);
+        let mut out = Vec::new();
+        table.print(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "NAME    RESULT\na\u{fffd}b     passed\nlonger  failed\n"
+        );
+    }
+
+    #[test]
+    fn times_are_what_date_prints() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_795_406_706, "2026-11-23 04:05:06 UTC"),
+            (4_107_542_399, "2100-02-28 23:59:59 UTC"),
+        ] {
+            assert_eq!(time(seconds), text);
+        }
+        assert_eq!(
+            (duration(17), duration(2_500), duration(1_250_000)),
+            ("17 µs".to_owned(), "2 ms".to_owned(), "1.2 s".to_owned())
+        );
+    }
+}

@@ -1,0 +1,62 @@
+//! Owns writing files below a machine's root while it is off.
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Where vendors put plugins.
+pub const VENDOR_PLUGINS: &str = "/usr/libexec/health-checker";
+
+/// Where administrators put plugins; on another subvolume than `/` in [`crate::Layout::Snapshots`].
+pub const ADMIN_PLUGINS: &str = "/usr/local/libexec/health-checker";
+
+/// Writes a file, and the directories it needs, below a root.
+pub fn write_file(root: &Path, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
+    write(root, path.as_ref(), content.as_ref(), 0o644)
+}
+
+/// Writes an executable plugin; any file name will do.
+pub fn write_plugin(
+    root: &Path,
+    directory: &str,
+    name: impl AsRef<OsStr>,
+    script: impl AsRef<[u8]>,
+) -> Result<()> {
+    write(
+        root,
+        &Path::new(directory).join(name.as_ref()),
+        script.as_ref(),
+        0o755,
+    )
+}
+
+fn write(root: &Path, path: &Path, content: &[u8], mode: u32) -> Result<()> {
+    // 'join' with an absolute path would throw the root away.
+    let target = root.join(path.strip_prefix("/").unwrap_or(path));
+    let parent = target.parent().unwrap_or(root);
+    fs::create_dir_all(parent).with_context(|| format!("cannot create '{}'", parent.display()))?;
+    fs::write(&target, content).with_context(|| format!("cannot write '{}'", target.display()))?;
+    fs::set_permissions(&target, Permissions::from_mode(mode))
+        .with_context(|| format!("cannot set the mode of '{}'", target.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_are_executable_and_stay_below_the_root() {
+        let root = tempfile::tempdir().unwrap();
+        write_plugin(root.path(), ADMIN_PLUGINS, "two words", "#!/bin/sh\n").unwrap();
+        let path = root
+            .path()
+            .join("usr/local/libexec/health-checker/two words");
+        assert_eq!(
+            fs::metadata(path).unwrap().permissions().mode() & 0o777,
+            0o755
+        );
+    }
+}
