@@ -39,5 +39,6 @@ pub use ending::Ended;
 pub use files::{ADMIN_PLUGINS, VENDOR_PLUGINS, write_file, write_plugin};
 pub use image::{Layout, Release, base};
 pub use machine::{Builder, Machine};
+pub use product::{programs, source};
 pub use setup::check_host;
 pub use story::BootRecord;
