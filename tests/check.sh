@@ -72,7 +72,7 @@ step 'generated trees' cargo test --package health-checker-generator --test '*' 
 step 'unit verification' cargo test --package health-checker-tests --test units --locked --no-fail-fast
 
 boot_tests=()
-for file in tests/tests/*.rs; do
+for file in tests/tests/*; do
     name=$(basename "$file" .rs)
     [ "$name" = units ] || boot_tests+=(--test "$name")
 done

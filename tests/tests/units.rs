@@ -221,7 +221,7 @@ fn installed_and_uninstalled_without_root() {
     // 'enable' was done by root, and so nobody cannot undo it.
     tree.systemctl("disable");
     tree.make("uninstall", &[]);
-    assert_eq!(files(&root), [PathBuf::new(); 0]);
+    assert!(files(&root).is_empty(), "{:?}", files(&root));
     assert!(!root.join("usr/libexec/health-checker").exists());
 }
 
@@ -276,7 +276,7 @@ fn directories_can_be_chosen() {
         assert!(!text.contains("@SBINDIR@"), "{}", unit.display());
     }
     tree.make("uninstall", &settings);
-    assert_eq!(files(&root), [PathBuf::new(); 0]);
+    assert!(files(&root).is_empty(), "{:?}", files(&root));
 }
 
 #[test]
