@@ -43,9 +43,10 @@ impl Recipe {
         self
     }
 
-    /// Adds a file, or all files below a directory, with their paths.
+    /// Adds a file, or all files below a directory, with their names: where the tree is does not matter.
     pub(crate) fn add_path(mut self, path: &Path) -> Result<Self> {
         let reading = || format!("cannot read '{}'", path.display());
+        path.file_name().hash(&mut self.hasher);
         if path.is_dir() {
             let entries = fs::read_dir(path)
                 .with_context(reading)?
@@ -60,7 +61,6 @@ impl Recipe {
                 .iter()
                 .try_fold(self, |recipe, entry| recipe.add_path(entry));
         }
-        path.hash(&mut self.hasher);
         Ok(self.add(fs::read(path).with_context(reading)?))
     }
 }
