@@ -32,12 +32,14 @@ mod product;
 mod scratch;
 mod setup;
 mod snapshots;
+mod status;
 mod story;
 
 pub use boot::Boot;
 pub use ending::Ended;
-pub use files::{ADMIN_PLUGINS, VENDOR_PLUGINS, write_file, write_plugin};
+pub use files::{ADMIN_PLUGINS, VENDOR_PLUGINS, add_to_health_target, write_file, write_plugin};
 pub use image::{Layout, Release, base};
 pub use machine::{Builder, Machine};
 pub use setup::check_host;
-pub use story::BootRecord;
+pub use status::{Status, lines};
+pub use story::{BootRecord, course};
