@@ -40,6 +40,7 @@ pub use ending::Ended;
 pub use files::{ADMIN_PLUGINS, VENDOR_PLUGINS, add_to_health_target, write_file, write_plugin};
 pub use image::{Layout, Release, base};
 pub use machine::{Builder, Machine};
+pub use product::{programs, source};
 pub use setup::check_host;
 pub use status::{Status, lines};
 pub use story::{BootRecord, course};
