@@ -18,6 +18,7 @@
 //! Everything is gone when the values are dropped, after a panic too; what a killed test process leaves is removed
 //! by the next one. Machines end with the thread that booted them: keep a `Boot` in the test's own thread.
 
+mod asked;
 mod boot;
 mod cache;
 mod command;
