@@ -32,6 +32,7 @@ mod product;
 mod scratch;
 mod setup;
 mod snapshots;
+mod status;
 mod story;
 
 pub use boot::Boot;
@@ -40,4 +41,5 @@ pub use files::{ADMIN_PLUGINS, VENDOR_PLUGINS, write_file, write_plugin};
 pub use image::{Layout, Release, base};
 pub use machine::{Builder, Machine};
 pub use setup::check_host;
-pub use story::BootRecord;
+pub use status::{Status, lines};
+pub use story::{BootRecord, course};
