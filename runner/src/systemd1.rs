@@ -15,6 +15,8 @@ use zruntime::SharedRuntime;
 const CONNECT_LIMIT: Duration = Duration::from_secs(15);
 /// For one call: PID 1 is blocked for 0.5 s by a daemon-reload, longer on a machine that swaps.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// What Subscribe answers the second time.
+const ALREADY_SUBSCRIBED: &str = "org.freedesktop.systemd1.AlreadySubscribed";
 /// How often waiting is interrupted, so that the caller can renew its lease.
 const TICK: Duration = Duration::from_secs(5);
 
@@ -181,6 +183,17 @@ impl Manager {
         zbus::block_on(get).with_context(|| format!("property '{name}' of '{path}'"))
     }
 
+    /// Invocation id of the last run of a unit, in hexadecimal, as the journal has it.
+    ///
+    /// # Errors
+    /// From the bus, or when there is no such unit.
+    pub fn invocation(&self, unit: &str) -> Result<String> {
+        let units = self.units_by_names(&[unit.to_owned()])?;
+        let path = &units.first().context("no such unit")?.path;
+        let id: Vec<u8> = self.property(path, "Unit", "InvocationID")?;
+        Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// Starts units, all at once, and waits until their jobs are done. Gives each unit's job result (`done`, `failed`, `timeout`, `dependency`, …) or why there was no job.
     ///
     /// # Errors
@@ -203,7 +216,7 @@ impl Manager {
         tick: &dyn Fn(),
     ) -> Result<Vec<String>> {
         let mut removed = self.proxy.receive_job_removed().await?;
-        self.proxy.subscribe().await?;
+        self.subscribe().await?;
         let mut results: Vec<Option<String>> = vec![None; units.len()];
         let mut waiting: HashMap<String, usize> = HashMap::new();
         let mut early: HashMap<String, String> = HashMap::new();
@@ -265,6 +278,14 @@ impl Manager {
             .collect())
     }
 
+    /// systemd sends signals only to those who ask, and refuses to be asked twice.
+    async fn subscribe(&self) -> Result<()> {
+        match self.proxy.subscribe().await {
+            Err(zbus::Error::MethodError(name, _, _)) if name == ALREADY_SUBSCRIBED => Ok(()),
+            answer => Ok(answer?),
+        }
+    }
+
     /// Queues a unit and does not wait for it.
     ///
     /// # Errors
@@ -288,7 +309,7 @@ impl Manager {
         // A boot has some hundred jobs; what they say all together is seen in one look.
         const COALESCE: Duration = Duration::from_millis(20);
         let mut removed = zbus::block_on(self.proxy.receive_job_removed())?;
-        zbus::block_on(self.proxy.subscribe())?;
+        zbus::block_on(self.subscribe())?;
         loop {
             let jobs = self.jobs()?;
             if let Some(value) = look(&jobs)? {

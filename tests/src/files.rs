@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -31,6 +31,18 @@ pub fn write_plugin(
         script.as_ref(),
         0o755,
     )
+}
+
+/// Hangs a unit into the health target as an administrator would: `systemctl add-requires health-check.target UNIT`
+/// or `add-wants`. It need not exist.
+pub fn add_to_health_target(root: &Path, verb: &str, unit: &str) -> Result<()> {
+    let kind = verb.trim_start_matches("add-");
+    let directory = root.join(format!("etc/systemd/system/health-check.target.{kind}"));
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot create '{}'", directory.display()))?;
+    let link = directory.join(unit);
+    symlink(Path::new("/etc/systemd/system").join(unit), &link)
+        .with_context(|| format!("cannot create '{}'", link.display()))
 }
 
 fn write(root: &Path, path: &Path, content: &[u8], mode: u32) -> Result<()> {

@@ -20,12 +20,20 @@ pub struct BootRecord {
     pub ended: Ended,
 }
 
+/// The same without names, to compare a whole story with: snapshot and end of each boot.
+pub fn course(records: &[BootRecord]) -> Vec<(u64, Ended)> {
+    records
+        .iter()
+        .map(|record| (record.snapshot.unwrap_or_default(), record.ended))
+        .collect()
+}
+
 impl Machine {
     /// Boots it, and again whenever it reboots, until it stays up; returns all boots, and the last one still running.
     pub fn run_to_end(&self, max_boots: usize) -> Result<(Vec<BootRecord>, Boot)> {
         let mut records = Vec::new();
         while records.len() < max_boots {
-            let mut boot = self.boot()?;
+            let mut boot = Boot::start(&self.disk, None, &[])?;
             let ended = boot.wait_verdict(BOOT_TIMEOUT)?;
             records.push(BootRecord {
                 snapshot: boot.snapshot(),
