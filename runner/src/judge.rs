@@ -14,11 +14,26 @@ use crate::runtime;
 use crate::settle::Settled;
 use crate::systemd1::{Manager, Verb};
 
+/// Ordered after all checks, requiring none: its start job waits exactly as long as one of them is queued or runs.
+const FINISHED: &str = "health-check-finished.target";
+/// A hundred years. Each check has a limit in its own unit, and systemd ends it.
+const NO_LIMIT: Duration = Duration::from_secs(3_000_000_000);
 /// For one round of checks. A check has 90 s unless its unit says otherwise, and its own unit's limit ends it.
 const ROUND_LIMIT: Duration = Duration::from_secs(900);
 /// Units that others brought into the health target may still be starting when ours are done.
 const PENDING_LIMIT: Duration = Duration::from_secs(90);
 const PENDING_LOOK: Duration = Duration::from_secs(1);
+
+/// Waits until all checks of this boot are finished, passed or not. We are started together with them and not after
+/// them, so that we are ready when they are.
+pub fn wait(manager: &Manager) {
+    let finished = [FINISHED.to_owned()];
+    match manager.run(Verb::Start, &finished, NO_LIMIT, &lease::renew) {
+        Ok(results) if results == ["done"] => {}
+        Ok(results) => log::warn!("'{FINISHED}' was not reached: {}", results.join(", ")),
+        Err(error) => log::warn!("'{FINISHED}' cannot be waited for: {error:#}"),
+    }
+}
 
 /// One look at all checks.
 ///

@@ -29,12 +29,14 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
+    let manager = Manager::connect()?;
+    lease::status("Waiting for the health checks");
+    judge::wait(&manager);
     lease::status("Looking at this boot");
     let mut machine = Machine::look(root)?;
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }
-    let manager = Manager::connect()?;
     let found = observe::find(root);
     let restraint = machine.restraint();
     fail_point::reached("begun");

@@ -2,13 +2,14 @@
 //! accepts, calls that nobody answers, jobs that never end.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use futures_lite::StreamExt;
+use futures_lite::{StreamExt, future};
 use zbus::proxy::CacheProperties;
-use zbus::{OwnedObjectPath, OwnedVariant};
-use zbus_systemd::systemd1::ManagerProxy;
+use zbus::{Message, MessageStream, OwnedObjectPath, OwnedVariant};
+use zbus_systemd::systemd1::{JobRemoved, ManagerProxy};
 use zruntime::SharedRuntime;
 
 /// To connect: the socket exists even where no dbus-daemon will ever accept.
@@ -71,6 +72,25 @@ pub struct Job {
     pub unit: String,
     /// `running` or `waiting`.
     pub running: bool,
+}
+
+/// What ListJobs sends.
+type ListedJob = (
+    u32,
+    String,
+    String,
+    String,
+    OwnedObjectPath,
+    OwnedObjectPath,
+);
+
+impl From<ListedJob> for Job {
+    fn from(job: ListedJob) -> Self {
+        Self {
+            unit: job.1,
+            running: job.3 == "running",
+        }
+    }
 }
 
 /// What to do with units.
@@ -140,21 +160,6 @@ impl Manager {
         Ok(units.into_iter().map(Unit::from).collect())
     }
 
-    /// The queue of jobs.
-    ///
-    /// # Errors
-    /// From the bus.
-    pub fn jobs(&self) -> Result<Vec<Job>> {
-        let jobs = zbus::block_on(self.proxy.list_jobs())?;
-        Ok(jobs
-            .into_iter()
-            .map(|job| Job {
-                unit: job.1,
-                running: job.3 == "running",
-            })
-            .collect())
-    }
-
     /// One property of one unit.
     ///
     /// # Errors
@@ -215,42 +220,34 @@ impl Manager {
         limit: Duration,
         tick: &dyn Fn(),
     ) -> Result<Vec<String>> {
-        let mut removed = self.proxy.receive_job_removed().await?;
-        self.subscribe().await?;
+        // systemd tells whoever queued a job of its end. Without Subscribe() it tells nothing else: it would say much of
+        // every check that runs meanwhile, and slow them down.
+        let mut removed = self.ended_jobs().await?;
         let mut results: Vec<Option<String>> = vec![None; units.len()];
         let mut waiting: HashMap<String, usize> = HashMap::new();
         let mut early: HashMap<String, String> = HashMap::new();
+        let mut hear = |signal: Message| {
+            let (job, result) = ended_job(signal)?;
+            early.insert(job, result);
+            Ok(())
+        };
         for (index, unit) in units.iter().enumerate() {
-            let job = match verb {
-                Verb::Start => {
-                    self.proxy
-                        .start_unit(unit.clone(), "replace".to_owned())
-                        .await
-                }
-                Verb::Restart => {
-                    self.proxy
-                        .restart_unit(unit.clone(), "replace".to_owned())
-                        .await
-                }
-                Verb::RunAgain => {
-                    self.proxy
-                        .restart_unit(unit.clone(), "ignore-requirements".to_owned())
-                        .await
+            let unit = unit.clone();
+            let call = async {
+                match verb {
+                    Verb::Start => self.proxy.start_unit(unit, "replace".to_owned()).await,
+                    Verb::Restart => self.proxy.restart_unit(unit, "replace".to_owned()).await,
+                    Verb::RunAgain => {
+                        let mode = "ignore-requirements".to_owned();
+                        self.proxy.restart_unit(unit, mode).await
+                    }
                 }
             };
-            match job {
+            match draining(&mut removed, &mut hear, call).await? {
                 Ok(job) => {
                     waiting.insert(job.as_str().to_owned(), index);
                 }
                 Err(error) => results[index] = Some(plain(&error)),
-            }
-            // Drained while we go: a full queue of signals would block the very connection that we call on.
-            while let Some(signal) = futures_lite::future::poll_once(removed.next())
-                .await
-                .flatten()
-            {
-                let args = signal.args()?;
-                early.insert(args.job().as_str().to_owned(), args.result().clone());
             }
         }
         for (job, result) in early {
@@ -265,9 +262,9 @@ impl Manager {
                 Err(_) => tick(),
                 Ok(None) => bail!("the connection to the system bus was closed"),
                 Ok(Some(signal)) => {
-                    let args = signal.args()?;
-                    if let Some(index) = waiting.remove(args.job().as_str()) {
-                        results[index] = Some(args.result().clone());
+                    let (job, result) = ended_job(signal?)?;
+                    if let Some(index) = waiting.remove(&job) {
+                        results[index] = Some(result);
                     }
                 }
             }
@@ -284,6 +281,15 @@ impl Manager {
             Err(zbus::Error::MethodError(name, _, _)) if name == ALREADY_SUBSCRIBED => Ok(()),
             answer => Ok(answer?),
         }
+    }
+
+    /// The signals that say how jobs ended. By its own rule: the generated proxy makes another call when the signals
+    /// may already come, see [`draining`].
+    async fn ended_jobs(&self) -> Result<MessageStream> {
+        let rule = "type='signal',sender='org.freedesktop.systemd1',\
+                    interface='org.freedesktop.systemd1.Manager',member='JobRemoved'";
+        let connection = self.proxy.inner().connection();
+        Ok(MessageStream::for_match_rule(rule, connection, None).await?)
     }
 
     /// Queues a unit and does not wait for it.
@@ -308,24 +314,48 @@ impl Manager {
     ) -> Result<T> {
         // A boot has some hundred jobs; what they say all together is seen in one look.
         const COALESCE: Duration = Duration::from_millis(20);
-        let mut removed = zbus::block_on(self.proxy.receive_job_removed())?;
-        zbus::block_on(self.subscribe())?;
+        let mut removed = zbus::block_on(self.ended_jobs())?;
+        zbus::block_on(draining(&mut removed, &mut |_| Ok(()), self.subscribe()))??;
         loop {
-            let jobs = self.jobs()?;
+            let jobs = self.proxy.list_jobs();
+            let jobs = zbus::block_on(draining(&mut removed, &mut |_| Ok(()), jobs))??;
+            let jobs: Vec<Job> = jobs.into_iter().map(Job::from).collect();
             if let Some(value) = look(&jobs)? {
                 return Ok(value);
             }
             zbus::block_on(async {
                 let _ = self.runtime.timeout(at_least, removed.next()).await;
                 self.runtime.sleep(COALESCE).await;
-                while futures_lite::future::poll_once(removed.next())
-                    .await
-                    .flatten()
-                    .is_some()
-                {}
+                while future::poll_once(removed.next()).await.flatten().is_some() {}
             });
         }
     }
+}
+
+/// Waits for the answer to a call, and takes signals meanwhile: when 64 of them wait to be taken, the connection reads
+/// no answers any more.
+async fn draining<T>(
+    signals: &mut MessageStream,
+    hear: &mut impl FnMut(Message) -> Result<()>,
+    call: impl Future<Output = T>,
+) -> Result<T> {
+    let mut call = pin!(call);
+    loop {
+        let answered = async { Ok(call.as_mut().await) };
+        let signalled = async { Err(signals.next().await) };
+        match future::or(answered, signalled).await {
+            Ok(answer) => return Ok(answer),
+            Err(Some(signal)) => hear(signal?)?,
+            Err(None) => bail!("the connection to the system bus was closed"),
+        }
+    }
+}
+
+/// The job, and how it ended.
+fn ended_job(signal: Message) -> Result<(String, String)> {
+    let signal = JobRemoved::from_message(signal).context("not a signal of the kind asked for")?;
+    let args = signal.args()?;
+    Ok((args.job().as_str().to_owned(), args.result().clone()))
 }
 
 fn plain(error: &zbus::Error) -> String {

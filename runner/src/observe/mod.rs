@@ -9,8 +9,13 @@ use anyhow::Result;
 use health_checks::{Check, Found, Root, Stage, TARGET};
 
 use crate::facts::{CheckResult, Outcome, Severity};
+use crate::judge::is_ours;
 use crate::systemd1::{Manager, Unit};
 use classify::{Process, UnitFacts, classify};
+
+/// An element of ExecStart=: path, arguments, whether failure is ignored, start and exit by both clocks (wall clock
+/// first), process, code, status.
+type ExecCommand = (String, Vec<String>, bool, u64, u64, u64, u64, u32, i32, i32);
 
 /// A check that this boot should have a result of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,7 +130,10 @@ fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
     if facts.load != "loaded" {
         return Ok(facts);
     }
-    if unit.name.ends_with(".service") {
+    if facts.active == "active" && is_ours(&unit.name) {
+        facts.process = passed(manager, &unit.path)?;
+    }
+    if unit.name.ends_with(".service") && facts.process.is_none() {
         let number = |name: &str| manager.property::<i32>(&unit.path, "Service", name);
         let usec = |name: &str| manager.property::<u64>(&unit.path, "Service", name);
         facts.process = Some(Process {
@@ -151,6 +159,20 @@ fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
                     > 0;
     }
     Ok(facts)
+}
+
+/// The process of a check that passed, which most do, by one call instead of four. `None` where it has another number of commands than one.
+fn passed(manager: &Manager, path: &str) -> Result<Option<Process>> {
+    let commands: Vec<ExecCommand> = manager.property(path, "Service", "ExecStart")?;
+    let [(_, _, _, _, started_usec, _, exited_usec, _, code, status)] = commands[..] else {
+        return Ok(None);
+    };
+    Ok(Some(Process {
+        code,
+        status,
+        started_usec,
+        exited_usec,
+    }))
 }
 
 /// Units among the outcomes that were never started in this boot: their start job was dropped or failed.

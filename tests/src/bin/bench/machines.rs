@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use machine::{Boot, Machine, VENDOR_PLUGINS, source, write_file, write_plugin};
 
 /// Where the plugins of the comparison are: not where health-checker finds them.
@@ -67,7 +67,7 @@ pub fn with_static_units(count: usize, kind: Kind) -> Result<Machine> {
         let units = root.join("etc/systemd/system");
         for index in 0..count {
             let unit = format!("compared-{}.service", name(index));
-            write_file(&units, &unit, static_unit(&template, &name(index)))?;
+            write_file(&units, &unit, static_unit(&template, &name(index))?)?;
             link(&units, "compared.target.requires", &unit)?;
         }
         let target = "[Unit]\nDefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n\
@@ -106,19 +106,25 @@ pub fn write_all(root: &Path, directory: &str, count: usize, kind: Kind) -> Resu
 }
 
 /// The shipped template as a unit of its own, with the generator's command.
-fn static_unit(template: &str, name: &str) -> String {
+fn static_unit(template: &str, name: &str) -> Result<String> {
     let mut unit = String::new();
+    let mut replaced = 0;
     for line in template.lines().filter(|line| !line.starts_with('#')) {
-        let line = match line {
-            line if line.starts_with("ExecStart=") => format!("ExecStart={COMPARED}/{name} check"),
-            "Before=health-check.target health-checker.service" => {
-                "Before=compared.target".to_owned()
-            }
-            line => line.replace("%i", name),
+        let line = if line.starts_with("ExecStart=") {
+            replaced += 1;
+            format!("ExecStart={COMPARED}/{name} check")
+        } else if line.starts_with("Before=health-check.target") {
+            replaced += 1;
+            "Before=compared.target".to_owned()
+        } else {
+            line.replace("%i", name)
         };
         let _ = writeln!(unit, "{line}");
     }
-    unit
+    if replaced != 2 {
+        bail!("the template has another command or order than this benchmark knows");
+    }
+    Ok(unit)
 }
 
 fn link(units: &Path, directory: &str, unit: &str) -> Result<()> {
