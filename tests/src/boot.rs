@@ -32,7 +32,8 @@ pub struct Boot {
 }
 
 impl Boot {
-    /// Switches a machine on, from a snapshot or from what is its default, and waits until its PID 1 answers.
+    /// Switches a machine on, from a snapshot or from what is its default, and waits until its PID 1
+    /// answers, or until it ended: one that is to act early may be faster than we look.
     pub(crate) fn start(
         disk: &Arc<Disk>,
         snapshot: Option<u64>,
@@ -55,19 +56,31 @@ impl Boot {
             init: 0,
             snapshot: None,
         };
-        boot.wait("PID 1 to answer", START_TIMEOUT, |boot| {
-            if boot.init == 0 {
-                boot.init = container::find_init(&boot.child).unwrap_or(0);
+        let start = Instant::now();
+        while boot.ended()?.is_none() && !boot.answers()? {
+            if start.elapsed() > START_TIMEOUT {
+                bail!(
+                    "machine '{}': PID 1 does not answer\n{}",
+                    disk.name,
+                    boot.describe()
+                );
             }
-            // The first answer comes after the jobs of the boot are queued.
-            Ok(boot.init != 0
-                && boot
-                    .run(["systemctl", "show", "--property=Version"])?
-                    .status
-                    .success())
-        })?;
-        boot.snapshot = boot.mounted_snapshot();
+            sleep(POLL);
+        }
         Ok(boot)
+    }
+
+    /// Whether PID 1 answers; the first answer comes after the jobs of the boot are queued.
+    fn answers(&mut self) -> Result<bool> {
+        if self.init == 0 {
+            let Some(init) = container::find_init(&self.child) else {
+                return Ok(false);
+            };
+            self.init = init;
+            self.snapshot = self.mounted_snapshot();
+        }
+        let answer = self.run(["systemctl", "show", "--property=Version"])?;
+        Ok(answer.status.success())
     }
 
     /// The number of the snapshot it runs from, if it is one.
@@ -108,6 +121,8 @@ impl Boot {
             "--target",
             &self.init.to_string(),
             "--all",
+            "--root",
+            "--wd",
         ]);
         command.args(["env", "--ignore-environment", "LC_ALL=C.UTF-8"]);
         command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");

@@ -1,16 +1,16 @@
 //! Owns what is made once and used by many tests and runs: a directory outside the tree, each entry named by a hash
 //! of its recipe and built under a lock, so that parallel test processes build it once.
 
+use std::cmp::Reverse;
 use std::collections::hash_map::DefaultHasher;
 use std::fs::{self, File};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// Entries of the same kind with another hash are kept this long: switching branches builds nothing anew.
-const KEPT_UNUSED: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+/// As many entries of a kind stay: every build of the product makes one, and somebody may be copying the last ones.
+const KEPT: usize = 4;
 
 /// Where the cache is: `$HEALTH_CHECKER_CACHE`, else below `/var/cache`.
 fn directory() -> Result<PathBuf> {
@@ -43,9 +43,10 @@ impl Recipe {
         self
     }
 
-    /// Adds a file, or all files below a directory, with their paths.
+    /// Adds a file, or all files below a directory, with their names: where the tree is does not matter.
     pub(crate) fn add_path(mut self, path: &Path) -> Result<Self> {
         let reading = || format!("cannot read '{}'", path.display());
+        path.file_name().hash(&mut self.hasher);
         if path.is_dir() {
             let entries = fs::read_dir(path)
                 .with_context(reading)?
@@ -60,7 +61,6 @@ impl Recipe {
                 .iter()
                 .try_fold(self, |recipe, entry| recipe.add_path(entry));
         }
-        path.hash(&mut self.hasher);
         Ok(self.add(fs::read(path).with_context(reading)?))
     }
 }
@@ -84,7 +84,7 @@ pub(crate) fn entry(
     if path.exists() {
         return Ok(path);
     }
-    remove_unused(&directory, kind);
+    remove_oldest(&directory, kind);
     let unfinished = directory.join(format!("{kind}.unfinished"));
     let _ = fs::remove_file(&unfinished);
     build(&unfinished).with_context(|| format!("cannot make '{}'", path.display()))?;
@@ -93,29 +93,39 @@ pub(crate) fn entry(
     Ok(path)
 }
 
-/// Removes old entries of a kind; a failure only costs space.
-fn remove_unused(directory: &Path, kind: &str) {
+/// Makes room for a new entry of a kind by removing the oldest ones; a failure only costs space.
+fn remove_oldest(directory: &Path, kind: &str) {
     let Ok(entries) = fs::read_dir(directory) else {
         return;
     };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let hash = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(kind)?.strip_prefix('-'));
-        let age = entry
-            .metadata()
-            .and_then(|data| data.modified())
-            .ok()
-            .and_then(|time| time.elapsed().ok());
-        if hash.is_some_and(|hash| hash.len() == 16) && age.is_some_and(|age| age > KEPT_UNUSED) {
-            let _ = fs::remove_file(entry.path());
-        }
+    let made = |path: &PathBuf| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let mut of_kind: Vec<_> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| is_of(kind, path))
+        .collect();
+    of_kind.sort_by_cached_key(|path| Reverse(made(path)));
+    for path in of_kind.iter().skip(KEPT - 1) {
+        let _ = fs::remove_file(path);
     }
+}
+
+/// Whether a path is an entry of a kind: 'KIND-0123456789abcdef'.
+fn is_of(kind: &str, path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let hash = name
+        .strip_prefix(kind)
+        .and_then(|rest| rest.strip_prefix('-'));
+    hash.is_some_and(|hash| hash.len() == 16)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     #[test]
@@ -138,5 +148,27 @@ mod tests {
         assert_ne!(first, second);
         fs::rename(&file, directory.path().join("file")).unwrap();
         assert_ne!(second, hash());
+    }
+
+    #[test]
+    fn the_newest_of_a_kind_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: String| directory.path().join(name);
+        let old = SystemTime::now() - Duration::from_secs(1000);
+        for number in 0..10 {
+            let file = File::create(path(format!("disk.img-{number:016x}"))).unwrap();
+            file.set_modified(old + Duration::from_secs(number))
+                .unwrap();
+        }
+        for other in ["disk.img.lock", "disk.img-product-0000000000000001"] {
+            File::create(path(other.to_owned())).unwrap();
+        }
+        remove_oldest(directory.path(), "disk.img");
+        let left = |number: u64| path(format!("disk.img-{number:016x}")).exists();
+        assert_eq!(
+            (0..10).filter(|&number| left(number)).collect::<Vec<_>>(),
+            [7, 8, 9]
+        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 5);
     }
 }

@@ -22,7 +22,7 @@ const REPORT_LINES: &str = "60";
 
 /// A machine that can be edited and booted. Clean-up is automatic.
 pub struct Machine {
-    disk: Arc<Disk>,
+    pub(crate) disk: Arc<Disk>,
 }
 
 /// What a machine and its boots share; the last of them removes it.
@@ -156,12 +156,24 @@ impl Machine {
 
     /// Switches it on with more words on the kernel command line.
     pub fn boot_with(&self, arguments: &[&str]) -> Result<Boot> {
-        Boot::start(&self.disk, None, arguments)
+        self.start(None, arguments)
     }
 
     /// Switches it on with a snapshot chosen by hand in the boot menu.
     pub fn boot_from(&self, number: u64) -> Result<Boot> {
-        Boot::start(&self.disk, Some(number), &[])
+        self.start(Some(number), &[])
+    }
+
+    fn start(&self, number: Option<u64>, arguments: &[&str]) -> Result<Boot> {
+        let mut boot = Boot::start(&self.disk, number, arguments)?;
+        match boot.ended()? {
+            None => Ok(boot),
+            Some(ended) => bail!(
+                "machine '{}' ended ({ended:?}) before its PID 1 answered\n{}",
+                self.name(),
+                self.disk.console_tail()
+            ),
+        }
     }
 
     /// Switches it on; returns when health checks are done and it stays up.

@@ -33,7 +33,7 @@ impl Machine {
     pub fn run_to_end(&self, max_boots: usize) -> Result<(Vec<BootRecord>, Boot)> {
         let mut records = Vec::new();
         while records.len() < max_boots {
-            let mut boot = self.boot()?;
+            let mut boot = Boot::start(&self.disk, None, &[])?;
             let ended = boot.wait_verdict(BOOT_TIMEOUT)?;
             records.push(BootRecord {
                 snapshot: boot.snapshot(),
