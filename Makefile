@@ -25,8 +25,9 @@ MAN8 = $(wildcard docs/*.8)
 
 all: build
 
+# The test tools are not part of the product: 'demo', 'bench' and 'check' build what they need of them.
 build:
-	$(CARGO) build --release --locked
+	$(CARGO) build --release --locked --workspace --exclude health-checker-tests
 
 # Works without root into a DESTDIR. It enables nothing: 'systemctl enable health-checker' does.
 install:

@@ -88,6 +88,7 @@ pub fn named(root: &Root, names: &[String]) -> Result<ExitCode> {
         );
     }
     let outcomes = run(&manager, &chosen)?;
+    journal::sync();
     let mut out = io::stdout().lock();
     for outcome in &outcomes {
         let result = Color::of_result(outcome.result).paint(outcome.result.as_str());
@@ -97,7 +98,7 @@ pub fn named(root: &Root, names: &[String]) -> Result<ExitCode> {
             format!(": {}", outcome.message)
         };
         writeln!(out, "{} {result}{message}", printable(&outcome.name))?;
-        for line in journal::last_lines_of_run(&outcome.unit) {
+        for line in said(&manager, &outcome.unit) {
             writeln!(out, "    {line}")?;
         }
     }
@@ -168,6 +169,15 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
         }
     }
     Ok(outcomes)
+}
+
+/// What a check said when it ran just now.
+fn said(manager: &Manager, unit: &str) -> Vec<String> {
+    let invocation = manager.invocation(unit);
+    invocation.map_or_else(
+        |_| Vec::new(),
+        |invocation| journal::last_run(unit, &invocation),
+    )
 }
 
 fn is_called(check: &Expected, name: &str) -> bool {

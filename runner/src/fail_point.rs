@@ -1,15 +1,26 @@
-//! Killing ourselves at a named step, for the tests of scenario "runner killed": only with feature `fail-points`.
+//! Dying or standing still at a named step, for the tests of scenario "runner killed": only with feature `fail-points`.
 
-/// The steps at which a test can kill the runner. Named in `/run/health-checker-fail-point`.
+/// Where a test says what is to happen, as a line `STEP kill` or `STEP hold`.
+#[cfg(feature = "fail-points")]
+const WANTED: &str = "/run/health-checker-fail-point";
+/// Appears when it happens.
+#[cfg(feature = "fail-points")]
+const REACHED: &str = "/run/health-checker-fail-point.reached";
+
+/// At the step that the test wants: `kill` ends this process as SIGKILL does, `hold` stands still until the power is
+/// cut. Once: whoever takes over goes further than we did.
 #[cfg(feature = "fail-points")]
 pub fn reached(step: &str) {
-    const PATH: &str = "/run/health-checker-fail-point";
-    if std::fs::read_to_string(PATH).is_ok_and(|wanted| wanted.trim() == step) {
-        // Once: whoever takes over goes further than we did.
-        let _ = std::fs::remove_file(PATH);
-        let _ =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    let text = std::fs::read_to_string(WANTED).unwrap_or_default();
+    let Some((_, what)) = text.split_once(' ').filter(|(wanted, _)| *wanted == step) else {
+        return;
+    };
+    let hold = what.trim() == "hold";
+    let _ = std::fs::rename(WANTED, REACHED);
+    while hold {
+        std::thread::park();
     }
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
 
 /// Nothing in a release.

@@ -7,7 +7,10 @@ use anyhow::{Context, Result};
 use health_checks::Root;
 
 use crate::facts::Action;
+use crate::login;
 use crate::machine::Machine;
+use crate::report::Report;
+use crate::runtime;
 use crate::status;
 use crate::table::{Color, Table, printable, time};
 
@@ -77,6 +80,10 @@ pub fn reset(root: &Root) -> Result<ExitCode> {
         .store
         .save(&machine.state)
         .context("the incident cannot be acknowledged")?;
+    let report = runtime::read::<Report>(root, runtime::REPORT);
+    if let Some(report) = report.filter(|report| report.boot == machine.boot) {
+        login::show(root, report.verdict, &report.checks, None);
+    }
     let open = if incident.is_open() {
         ", which was still open: if the next boot fails, its ladder begins anew"
     } else {

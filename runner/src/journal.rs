@@ -1,31 +1,57 @@
 //! The last lines that a check logged: they go into the incident, because the journal of a rolled back boot may be
 //! gone by the time somebody reads about it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use systemd::journal::{JournalSeek, OpenOptions};
 
+use crate::command;
+
+/// journald answers in milliseconds, or is broken.
+const SYNC_LIMIT: Duration = Duration::from_secs(10);
 /// So many lines are kept for a failed check.
 const LINES: usize = 20;
 /// A line is cut after so many characters.
 const LINE_LENGTH: usize = 500;
 
-/// The last lines of a unit in this boot, oldest first: its own and systemd's about it.
-pub fn last_lines(unit: &str) -> Vec<String> {
-    match read(unit) {
-        Ok(lines) => lines,
-        Err(error) => vec![format!("(the journal cannot be read: {error:#})")],
+/// Waits until journald has written what was logged so far: a check that has just ended may still be in its queue.
+pub fn sync() {
+    // Without it a line may be missing in a report, which is no reason to hold up anything.
+    let synced = command::run(&["journalctl", "--sync"], SYNC_LIMIT, &|| {});
+    if let Err(error) = synced {
+        log::debug!("the journal cannot be synced: {error:#}");
     }
 }
 
-/// The same, for a terminal.
-pub fn last_lines_of_run(unit: &str) -> Vec<String> {
-    last_lines(unit)
+/// The last lines about a unit in this boot, oldest first: its own and systemd's.
+pub fn last_lines(unit: &str) -> Vec<String> {
+    read(unit, Whose::All).unwrap_or_else(unreadable)
+}
+
+/// What a check itself said when it last ran, for a terminal.
+pub fn last_run(unit: &str, invocation: &str) -> Vec<String> {
+    let lines = read(unit, Whose::Run(invocation)).unwrap_or_else(unreadable);
+    lines
         .into_iter()
         .map(|line| crate::table::printable(&line))
         .collect()
 }
 
-fn read(unit: &str) -> Result<Vec<String>> {
+/// Whose lines to read.
+#[derive(Debug, Clone, Copy)]
+enum Whose<'i> {
+    /// The unit's own and systemd's about it.
+    All,
+    /// Only its own, of the run with this invocation id.
+    Run(&'i str),
+}
+
+fn unreadable(error: anyhow::Error) -> Vec<String> {
+    vec![format!("(the journal cannot be read: {error:#})")]
+}
+
+fn read(unit: &str, whose: Whose) -> Result<Vec<String>> {
     let mut journal = OpenOptions::default()
         .system(true)
         .local_only(true)
@@ -33,11 +59,19 @@ fn read(unit: &str) -> Result<Vec<String>> {
     let boot = systemd::id128::Id128::from_boot()?.to_string();
     journal
         .match_add("_BOOT_ID", boot.clone())?
-        .match_add("_SYSTEMD_UNIT", unit)?
-        .match_or()?
-        .match_add("_BOOT_ID", boot)?
-        .match_add("UNIT", unit)?
-        .match_add("_PID", "1")?;
+        .match_add("_SYSTEMD_UNIT", unit)?;
+    match whose {
+        Whose::Run(invocation) => {
+            journal.match_add("_SYSTEMD_INVOCATION_ID", invocation)?;
+        }
+        Whose::All => {
+            journal
+                .match_or()?
+                .match_add("_BOOT_ID", boot)?
+                .match_add("UNIT", unit)?
+                .match_add("_PID", "1")?;
+        }
+    }
     journal.seek(JournalSeek::Tail)?;
     let mut lines = Vec::new();
     while lines.len() < LINES {

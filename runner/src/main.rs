@@ -17,6 +17,7 @@ mod late;
 mod lease;
 mod list;
 mod logging;
+mod login;
 mod machine;
 mod messages;
 mod observe;

@@ -16,6 +16,7 @@ use crate::messages;
 use crate::observe;
 use crate::state::incident::Progress;
 use crate::systemd1::Manager;
+use crate::table;
 
 /// See the module. The exit status is 0 exactly if the boot is healthy: boot-complete.target is reached then.
 ///
@@ -104,11 +105,11 @@ fn tell(verdict: Verdict, checks: &[Outcome]) {
     let names = failed_names(checks).join(", ");
     match verdict {
         Verdict::Healthy => {
-            log::info!(MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "healthy"; "Health check passed: {passed} checks")
+            log::info!(MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "healthy"; "Health check passed: {}", table::count(passed, "check"))
         }
         Verdict::Degraded => log::warn!(
             MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "degraded";
-            "Health check passed, but the boot is degraded: {passed} checks passed; not required, but failed: {names}"
+            "Health check passed, but the boot is degraded: {} passed; not required, but failed: {names}", table::count(passed, "check")
         ),
         Verdict::Unhealthy | Verdict::Pending | Verdict::Unknown => log::error!(
             MESSAGE_ID = messages::UNHEALTHY, HEALTH_RESULT = "unhealthy";

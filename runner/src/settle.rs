@@ -78,6 +78,10 @@ pub fn settle(root: &Root, limit: Duration) -> Result<()> {
         limit_seconds: limit.as_secs(),
         late,
     };
+    lease::status(match settled.settled {
+        true => "The boot has settled",
+        false => "The boot has not settled in time",
+    });
     runtime::write(root, runtime::SETTLED, &settled)
         .context("the result of settling cannot be kept")
 }

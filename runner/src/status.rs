@@ -138,12 +138,21 @@ fn print(machine: &Machine, now: &Now, out: &mut impl Write) -> io::Result<()> {
             " Snapshot: none (this system was not booted from a snapshot)"
         )?,
     }
-    let good: Vec<String> = machine
+    let exists = |snapshot| {
+        machine
+            .snapshots
+            .as_ref()
+            .is_some_and(|snapshots| snapshots.exists(snapshot))
+    };
+    let good = machine
         .state
         .known_good
         .iter()
-        .map(|known| known.snapshot.number.to_string())
-        .collect();
+        .map(|known| match exists(&known.snapshot) {
+            true => known.snapshot.number.to_string(),
+            false => format!("{} (deleted)", known.snapshot.number),
+        });
+    let good: Vec<String> = good.collect();
     writeln!(
         out,
         "Last good: {}",
@@ -153,7 +162,7 @@ fn print(machine: &Machine, now: &Now, out: &mut impl Write) -> io::Result<()> {
             good.join(", ")
         }
     )?;
-    for bad in &machine.state.bad {
+    for bad in machine.state.bad.iter().filter(|bad| exists(&bad.snapshot)) {
         writeln!(
             out,
             "      Bad: {} ({})",

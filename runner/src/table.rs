@@ -121,6 +121,11 @@ impl Table {
     }
 }
 
+/// "1 check", "2 checks".
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A text without control characters.
 pub fn printable(text: &str) -> String {
     text.chars()

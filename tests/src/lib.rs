@@ -18,6 +18,7 @@
 //! Everything is gone when the values are dropped, after a panic too; what a killed test process leaves is removed
 //! by the next one. Machines end with the thread that booted them: keep a `Boot` in the test's own thread.
 
+mod asked;
 mod boot;
 mod cache;
 mod command;
@@ -40,6 +41,7 @@ pub use ending::Ended;
 pub use files::{ADMIN_PLUGINS, VENDOR_PLUGINS, add_to_health_target, write_file, write_plugin};
 pub use image::{Layout, Release, base};
 pub use machine::{Builder, Machine};
+pub use product::{programs, source};
 pub use setup::check_host;
 pub use status::{Status, lines};
 pub use story::{BootRecord, course};

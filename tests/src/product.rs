@@ -18,10 +18,7 @@ const INSTALLED: [&str; 5] = ["Makefile", "units", "plugins", "docs", "dist"];
 /// The disk image of a release in a layout, with health-checker installed and enabled.
 pub(crate) fn disk(release: Release, layout: Layout) -> Result<PathBuf> {
     let plain = image::disk(release, layout)?;
-    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .context("the package is in no workspace")?;
-    let programs = programs(source);
+    let (source, programs) = (source(), programs());
     let mut recipe = Recipe::new()
         .add(plain.as_os_str().as_encoded_bytes())
         .add(include_str!("product.rs"));
@@ -47,10 +44,16 @@ pub(crate) fn disk(release: Release, layout: Layout) -> Result<PathBuf> {
     })
 }
 
-/// Where the programs are: `$HEALTH_CHECKER_BIN_DIR`, else the workspace's release build.
-fn programs(source: &Path) -> PathBuf {
+/// The workspace that is tested.
+pub fn source() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// Where its programs are: `$HEALTH_CHECKER_BIN_DIR`, else the workspace's release build.
+pub fn programs() -> PathBuf {
     std::env::var_os("HEALTH_CHECKER_BIN_DIR")
-        .map_or_else(|| source.join("target/release"), PathBuf::from)
+        .map_or_else(|| source().join("target/release"), PathBuf::from)
 }
 
 /// Our programs in the build directory: 'health-checker' and all that are named like it.

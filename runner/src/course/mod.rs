@@ -10,6 +10,7 @@ use crate::act;
 use crate::facts::{Action, Outcome, SnapshotId, Verdict};
 use crate::fail_point;
 use crate::lease;
+use crate::login;
 use crate::machine::{Machine, explain};
 use crate::messages;
 use crate::observe::findings;
@@ -244,6 +245,13 @@ impl Course<'_> {
         if let Err(error) = runtime::write(&self.machine.root, runtime::REPORT, &report) {
             log::error!("{error:#}");
         }
+        let incident = self.machine.state.incident.as_ref();
+        login::show(
+            &self.machine.root,
+            finding.verdict,
+            &finding.checks,
+            incident,
+        );
     }
 
     /// Says what is going to be done, in the words that administrators of health-checker 1.x know.

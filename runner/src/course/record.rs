@@ -46,6 +46,7 @@ impl Course<'_> {
 
     pub(super) fn record_incident(&mut self, finding: &Finding) {
         let (boot, booted) = (self.machine.boot.clone(), self.machine.booted().cloned());
+        journal::sync();
         let failed = finding
             .checks
             .iter()

@@ -1,6 +1,8 @@
 //! What counts like a check without being a unit of its own: the mode of the boot, whether it settled, checks that
 //! vanished, plugin directories that cannot be read.
 
+use std::path::Path;
+
 use anyhow::Result;
 use health_checks::Found;
 
@@ -128,16 +130,19 @@ pub fn vanished(known: &[KnownCheck], found: &Found, mounts: &[Mount]) -> Vec<Ou
         .collect()
 }
 
-/// Plugins that could not be looked at: each may be a check that should have failed.
+/// Directories and plugins that could not be looked at: each may be a check that should have failed. A warning about
+/// a file that is a check all the same is left to that check.
 pub fn unreadable(found: &Found) -> Vec<Outcome> {
+    let is_check = |path: &Path| found.checks.iter().any(|check| check.source == path);
     found
         .warnings
         .iter()
+        .filter(|warning| !is_check(&warning.path))
         .map(|warning| {
             let name = warning.path.to_string_lossy();
             Outcome::finding(
                 &name,
-                "health-check.target",
+                health_checks::TARGET,
                 Severity::Required,
                 warning.to_string(),
             )

@@ -1,0 +1,83 @@
+#!/bin/bash
+# 'make check': every step one after another, also after one that failed. Nothing is skipped: what is missing and
+# cannot be installed makes its step fail. The last line is 'N passed, N failed': tests, and steps that are not made
+# of tests. About 5 minutes on two cores, 3 more after a fresh clone.
+set -u -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# The tests look for the programs where the Makefile does.
+unset HEALTH_CHECKER_BIN_DIR
+export CARGO_TARGET_DIR=$PWD/target CARGO_TERM_COLOR=never
+
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+table=
+passed=0
+failed=0
+start=$SECONDS
+
+# step NAME COMMAND…: runs and times it, and adds its tests to the sum; without tests it counts as one.
+step() {
+    local name=$1 began=$SECONDS result=ok good bad
+    shift
+    printf '\n=== %s: %s\n' "$name" "$*"
+    "$@" 2>&1 < /dev/null | tee "$log" || result=FAILED
+    good=$(sum passed)
+    bad=$(sum failed)
+    # No test failed, but the step did (it may not even have been built), or it has no tests.
+    if [ "$result" = FAILED ] && [ "$bad" -eq 0 ]; then
+        bad=1
+    elif [ "$good$bad" = 00 ]; then
+        good=1
+    fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+    table+=$(printf '%-28s %-7s %5d s %5d passed %3d failed' "$name" "$result" $((SECONDS - began)) "$good" "$bad")$'\n'
+}
+
+# sum passed|failed: of all lines 'test result: ok. 3 passed; 0 failed; …' of the step.
+sum() {
+    awk -v what="$1" '/^test result: / { for (i = 2; i <= NF; i++) if ($i ~ "^" what ";?$") sum += $(i - 1) }
+        END { print sum + 0 }' "$log"
+}
+
+# All scripts of the tree; those of generator/tests/cases are plugins that are odd on purpose.
+shell_scripts() {
+    local scripts
+    mapfile -d '' -t scripts < <(find . \( -path ./target -o -path ./.git -o -path ./generator/tests/cases \) -prune -o \
+        -type f -exec sh -c 'head -n 1 "$1" | grep -aqE "^#! ?(/usr)?/bin/(env +)?(ba|da)?sh( |\$)"' sh {} \; -print0)
+    [ ${#scripts[@]} -gt 0 ] || { echo "no shell scripts found in '$PWD'"; return 1; }
+    printf '%s\n' "${scripts[@]}"
+    shellcheck "${scripts[@]}"
+}
+
+docs() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items --locked --quiet; }
+
+# An ignored or filtered test would look like a passed run; a test target that is not run would not be seen at all.
+no_ignored_tests() {
+    ! grep -rnE '#\[ignore' --include='*.rs' generator runner tests
+}
+
+step 'setup' tests/setup.sh
+step 'formatting' cargo fmt --all --check
+step 'clippy' cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
+step 'clippy, fail points' cargo clippy --package health-checker --all-targets --features fail-points --locked --quiet -- -D warnings
+step 'documentation' docs
+step 'shellcheck' shell_scripts
+step 'no ignored tests' no_ignored_tests
+step 'release build' cargo build --release --workspace --exclude health-checker-tests --locked --quiet
+step 'fail-points build' cargo build --package health-checker --features fail-points --profile fail-points --locked --quiet
+step 'unit tests' cargo test --workspace --lib --bins --locked --quiet --no-fail-fast
+step 'documentation tests' cargo test --workspace --doc --locked --quiet
+step 'generated trees' cargo test --package health-checker-generator --test '*' --locked --quiet --no-fail-fast
+step 'unit verification' cargo test --package health-checker-tests --test units --locked --no-fail-fast
+
+boot_tests=()
+for file in tests/tests/*; do
+    name=$(basename "$file" .rs)
+    [ "$name" = units ] || boot_tests+=(--test "$name")
+done
+step 'boot tests' cargo test --package health-checker-tests "${boot_tests[@]}" --locked --no-fail-fast
+
+printf '\n=== Summary, %d s in all\n%s\n' $((SECONDS - start)) "$table"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
