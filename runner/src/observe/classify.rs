@@ -75,6 +75,14 @@ impl UnitFacts {
             was_active: false,
         }
     }
+
+    /// A unit that an administrator switched off.
+    pub fn masked() -> Self {
+        Self {
+            load: "masked".to_owned(),
+            ..Self::not_found()
+        }
+    }
 }
 
 /// The result of a check, and why.
@@ -283,14 +291,7 @@ mod tests {
                 "no result",
             ),
             (UnitFacts::not_found(), Error, "does not exist"),
-            (
-                UnitFacts {
-                    load: "masked".to_owned(),
-                    ..UnitFacts::not_found()
-                },
-                Skipped,
-                "masked",
-            ),
+            (UnitFacts::masked(), Skipped, "masked"),
             (
                 UnitFacts {
                     load: "bad-setting".to_owned(),

@@ -23,6 +23,8 @@ pub struct Expected {
     pub source: Option<String>,
     /// How much it counts.
     pub severity: Severity,
+    /// Its plugin is a link to /dev/null: there is nothing to run, whatever its unit is.
+    pub switched_off: bool,
 }
 
 /// All checks: what the health target requires and wants, and every plugin, whether it has a unit or not, so that
@@ -58,6 +60,7 @@ pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
                 name: unit.clone(),
                 source: None,
                 severity,
+                switched_off: false,
                 unit,
             },
         })
@@ -71,6 +74,7 @@ impl From<&Check> for Expected {
             name: check.name.clone(),
             source: Some(check.source.to_string_lossy().into_owned()),
             severity: check.severity.into(),
+            switched_off: check.command.is_empty(),
         }
     }
 }
@@ -95,6 +99,7 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
         .iter()
         .map(|check| {
             let facts = match units.remove(&check.unit) {
+                _ if check.switched_off => UnitFacts::masked(),
                 Some(unit) => facts(manager, unit)?,
                 None => UnitFacts::not_found(),
             };
