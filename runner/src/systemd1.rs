@@ -297,6 +297,15 @@ impl Manager {
         Ok(())
     }
 
+    /// Forgets that a unit failed.
+    ///
+    /// # Errors
+    /// When there is no such unit.
+    pub fn reset_failed(&self, unit: &str) -> Result<()> {
+        zbus::block_on(self.proxy.reset_failed_unit(unit.to_owned()))
+            .with_context(|| format!("the failure of '{unit}' cannot be reset"))
+    }
+
     /// Calls `look` now and after every change of the job queue (at least every `at_least`), until it gives a value.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use machine::{
-    ADMIN_PLUGINS, Ended, Machine, Release, VENDOR_PLUGINS, course, write_file, write_plugin,
+    ADMIN_PLUGINS, Boot, Ended, Machine, Release, VENDOR_PLUGINS, course, write_file, write_plugin,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -88,4 +88,81 @@ fn a_known_good_snapshot_in_emergency_mode_is_rebooted_once_and_then_left_to_its
     .unwrap();
     assert_eq!(last.status().unwrap().verdict(), ("healthy", "none"));
     last.poweroff().unwrap();
+}
+
+/// A soft-reboot unmounts the device that systemd-nspawn has bound to '/rootdev': a node of our own stays.
+/// Not named below /dev, where systemd in a container skips it.
+const KEEP_DISK: &str = "mknod /dev/disk-of-machine b $(stat -c '0x%t 0x%T' /rootdev)\n\
+    ln -s /dev/disk-of-machine /run/rootdev\n\
+    sed -i 's|^/rootdev|/run/rootdev|' /etc/fstab\n";
+
+/// Switches userspace off and on again, and waits for the verdict after that.
+///
+/// Looks from outside until then: systemd stops all processes on the way, and a stopped nsenter(1) stays stopped.
+fn soft_reboot(boot: &mut Boot) {
+    let report = format!("/proc/{}/root/run/health-checker/report.json", boot.pid());
+    let before = fs::read(&report).unwrap();
+    boot.shell("systemctl --no-block soft-reboot").unwrap();
+    boot.wait("a new report", LIMIT, |_| {
+        Ok(fs::read(&report).is_ok_and(|now| now != before))
+    })
+    .unwrap();
+    assert_eq!(boot.wait_verdict(LIMIT).unwrap(), Ended::StayedUp);
+}
+
+#[test]
+fn a_soft_reboot_is_judged_anew() {
+    let machine = Machine::new("soft").unwrap();
+    // Writes down what is said of the boot while it is not judged yet.
+    let check = "#!/bin/sh\necho >> /var/runs\nhealth-checker status --json > /var/meanwhile\n! test -e /var/broken\n";
+    machine
+        .edit(|root| write_plugin(root, ADMIN_PLUGINS, "late", check))
+        .unwrap();
+    let mut boot = machine
+        .boot_with(&["health-checker.action=report"])
+        .unwrap();
+    boot.wait_verdict(LIMIT).unwrap();
+    assert_eq!(boot.status().unwrap().verdict(), ("healthy", "none"));
+    boot.shell(KEEP_DISK).unwrap();
+    let steps = [
+        ("touch", "unhealthy", "inactive"),
+        ("rm", "healthy", "active"),
+    ];
+    for (runs, (change, verdict, complete)) in (2..).zip(steps) {
+        boot.shell(&format!("{change} /var/broken")).unwrap();
+        soft_reboot(&mut boot);
+        let status = boot.status().unwrap();
+        assert_eq!(status.verdict(), (verdict, "none"), "{status:?}");
+        assert_eq!(boot.state_of("boot-complete.target").unwrap(), complete);
+        assert_eq!(
+            boot.shell("wc -l < /var/runs").unwrap(),
+            format!("{runs}\n")
+        );
+        let meanwhile = boot.json("cat /var/meanwhile").unwrap();
+        assert_eq!(
+            meanwhile["verdict"], "pending",
+            "a stale verdict: {meanwhile}"
+        );
+    }
+    // What is gone is gone: nothing of an earlier start is left in /run.
+    boot.shell("rm /usr/local/libexec/health-checker/late")
+        .unwrap();
+    soft_reboot(&mut boot);
+    assert_eq!(boot.status().unwrap().verdict().0, "degraded");
+    soft_reboot(&mut boot);
+    let status = boot.status().unwrap();
+    assert_eq!(status.verdict().0, "healthy", "{status:?}");
+    assert_eq!(status.0["checks"], serde_json::json!([]));
+    assert_eq!(
+        boot.shell("systemctl list-units --failed --plain --no-legend 'health*'")
+            .unwrap(),
+        ""
+    );
+    let history = boot.shell("health-checker history").unwrap();
+    let judged = history
+        .lines()
+        .filter(|line| line.starts_with("20"))
+        .count();
+    assert_eq!(judged, 5, "each start of userspace once: {history}");
+    boot.poweroff().unwrap();
 }
