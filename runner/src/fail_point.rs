@@ -1,5 +1,16 @@
 //! Dying or standing still at a named step, for the tests of scenario "runner killed": only with feature `fail-points`.
 
+use std::time::Duration;
+
+/// A time limit in seconds; tests of what hangs do not wait as long.
+pub const fn limit(seconds: u64, in_tests: u64) -> Duration {
+    Duration::from_secs(if cfg!(feature = "fail-points") {
+        in_tests
+    } else {
+        seconds
+    })
+}
+
 /// Where a test says what is to happen, as a line `STEP kill` or `STEP hold`.
 #[cfg(feature = "fail-points")]
 const WANTED: &str = "/run/health-checker-fail-point";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use health_checks::{Mode, Root};
 
+use crate::act;
 use crate::command;
 use crate::course::{Course, Finding, Next};
 use crate::facts::{Action, BootKey, Outcome, Severity, Verdict};
@@ -27,8 +28,9 @@ pub fn failsafe(root: &Root) -> Result<()> {
     }
     let mut machine = Machine::look(root)?;
     if runtime::read::<BootKey>(root, runtime::REBOOT).is_some_and(|boot| boot == machine.boot) {
-        log::info!("a reboot was asked for already");
-        return Ok(());
+        // It was to be asked for, and we would not run if it had been queued: shutdown.target keeps us away. Once more
+        // is the same reboot.
+        return act::reboot::reboot(root, &machine.boot, None);
     }
     let report =
         runtime::read::<Report>(root, runtime::REPORT).filter(|report| report.boot == machine.boot);
