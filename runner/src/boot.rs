@@ -45,6 +45,13 @@ pub fn in_container(root: &Root) -> bool {
     root.join("/run/systemd/container").exists()
 }
 
+/// The clock of systemd's monotonic timestamps.
+pub fn monotonic_usec() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000_000
+        + u64::try_from(now.tv_nsec).unwrap_or_default() / 1_000
+}
+
 /// For people; nothing is decided by it.
 pub fn seconds_since_1970() -> u64 {
     SystemTime::now()

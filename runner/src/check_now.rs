@@ -157,15 +157,8 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
     let results = manager
         .run(Verb::RunAgain, &units, LIMIT, &|| {})
         .context("the checks cannot be run")?;
-    let mut outcomes = observe::outcomes(manager, expected)?;
-    for (unit, result) in units.iter().zip(results) {
-        let never = |outcome: &&mut Outcome| {
-            outcome.unit == *unit && outcome.message == observe::classify::NEVER_STARTED
-        };
-        if let Some(outcome) = outcomes.iter_mut().find(never) {
-            outcome.message = format!("could not be started: {result}");
-        }
-    }
+    let mut outcomes = observe::awaited(manager, expected, &|_| {})?;
+    observe::explain_never_started(&mut outcomes, &units, results);
     Ok(outcomes)
 }
 

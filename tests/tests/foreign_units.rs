@@ -94,3 +94,26 @@ fn a_required_service_that_crashes_again_and_again_does_not_pass_between_two_cra
     let said = must_be_undone(&machine, "loop.service", "failed");
     assert!(said.contains("crash"), "{said}");
 }
+
+#[test]
+fn a_required_service_of_a_known_good_snapshot_is_restarted_until_it_runs() {
+    let unit = "[Service]\nExecStart=/bin/sh -c 'test ! -e /var/once || { rm /var/once; exit 1; }; exec sleep infinity'\n";
+    let machine = updated("restarted", "shop.service", Some(unit));
+    machine
+        .boot_until_verdict(LIMIT)
+        .unwrap()
+        .poweroff()
+        .unwrap();
+    machine
+        .edit(|root| Ok(std::fs::write(root.join("var/once"), "")?))
+        .unwrap();
+    let (boots, boot) = machine.run_to_end(3).unwrap();
+    assert_eq!(course(&boots), [(2, StayedUp)]);
+    let status = boot.status().unwrap();
+    assert_eq!(status.verdict(), ("healthy", "none"));
+    assert_eq!(status.incident_failed(), [(2, "shop.service")]);
+    assert_eq!(status.steps(), [("restart", "done")]);
+    boot.shell("systemctl is-active shop health-check.target boot-complete.target; health-checker")
+        .unwrap();
+    boot.poweroff().unwrap();
+}

@@ -19,8 +19,7 @@ fn marks(boot: &Boot, number: u64) -> String {
     let line = list
         .lines()
         .find_map(|line| line.strip_prefix(&format!("{number},")));
-    line.unwrap_or_else(|| panic!("no snapshot {number} in '{list}'"))
-        .to_owned()
+    line.unwrap().to_owned()
 }
 
 #[test]
