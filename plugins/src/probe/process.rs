@@ -65,16 +65,17 @@ fn is_it(process: &Path, name: &str) -> bool {
         let bytes = program.as_os_str().as_bytes();
         return bytes.strip_suffix(DELETED).unwrap_or(bytes) == name.as_bytes();
     }
-    let stat = fs::read(process.join("stat")).unwrap_or_default();
+    // The state costs the kernel more than the name: it is asked of those only that have the name.
     let wanted = &name.as_bytes()[..name.len().min(NAME_BYTES)];
-    matches!(name_and_state(&stat), Some((found, state)) if found == wanted && state != b'Z')
+    let found = fs::read(process.join("comm")).unwrap_or_default();
+    found.strip_suffix(b"\n") == Some(wanted)
+        && state(&fs::read(process.join("stat")).unwrap_or_default()).is_some_and(|it| it != b'Z')
 }
 
 /// `17 (name) S …`: the name may itself have brackets and spaces.
-fn name_and_state(stat: &[u8]) -> Option<(&[u8], u8)> {
-    let open = stat.iter().position(|byte| *byte == b'(')?;
+fn state(stat: &[u8]) -> Option<u8> {
     let close = stat.iter().rposition(|byte| *byte == b')')?;
-    Some((stat.get(open + 1..close)?, *stat.get(close + 2)?))
+    stat.get(close + 2).copied()
 }
 
 #[cfg(test)]
@@ -84,13 +85,10 @@ mod tests {
 
     #[test]
     fn names_may_have_anything_in_them() {
-        assert_eq!(name_and_state(b"1 (a) S 0"), Some((&b"a"[..], b'S')));
-        assert_eq!(
-            name_and_state(b"1 (a) b (c)) Z 0"),
-            Some((&b"a) b (c)"[..], b'Z'))
-        );
+        assert_eq!(state(b"1 (a) S 0"), Some(b'S'));
+        assert_eq!(state(b"1 (a) b (c)) Z 0"), Some(b'Z'));
         for odd in [&b""[..], b"(", b")(", b"1 (a", b"1 (a)"] {
-            assert_eq!(name_and_state(odd), None);
+            assert_eq!(state(odd), None);
         }
     }
 
@@ -107,6 +105,8 @@ mod tests {
         ] {
             let directory = proc.path().join(pid);
             fs::create_dir(&directory).unwrap();
+            let name = &stat[stat.find('(').unwrap() + 1..stat.find(')').unwrap()];
+            fs::write(directory.join("comm"), format!("{name}\n")).unwrap();
             fs::write(directory.join("stat"), stat).unwrap();
             symlink(exe, directory.join("exe")).unwrap();
         }
