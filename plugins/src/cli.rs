@@ -28,7 +28,7 @@ use crate::span;
 )]
 pub struct Cli {
     /// Keep looking for so long: '5s', '1min 30s', '500ms' (systemd.time(7)); 0 looks once
-    #[arg(long, global = true, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
+    #[arg(long, global = true, display_order = 900, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
     pub timeout: Duration,
     /// What to look at.
     #[command(subcommand)]

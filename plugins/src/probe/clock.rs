@@ -6,7 +6,6 @@ use clap::Args;
 
 use crate::outcome::{Look, Probe, Problem};
 use crate::program;
-use crate::text::quoted;
 
 /// The clock is synchronised, by whichever time service (chrony, systemd-timesyncd, ntpd).
 #[derive(Debug, Args)]
@@ -30,7 +29,7 @@ impl Probe for Clock {
             "NTPSynchronized=no" => Err(Problem::not_yet("that the kernel says it is not")),
             _ => Err(Problem::not_yet(format!(
                 "'timedatectl' saying {}",
-                quoted(&ran.said())
+                ran.said()
             ))),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use rustix::fs::{StatVfs, statfs, statvfs};
 
 use crate::outcome::{Look, Probe, Problem};
@@ -18,10 +18,9 @@ const BTRFS: u64 = 0x9123_683e;
 #[command(after_help = "Examples:\n  health-probe disk / --min-free 10%\n  \
                   health-probe disk /var --min-free 2G --min-inodes 5%\n  \
                   health-probe disk / --min-unallocated 1G")]
-#[group(required = true, multiple = true)]
+#[command(group = ArgGroup::new("amounts").required(true).multiple(true).args(["min_free", "min_inodes", "min_unallocated"]))]
 pub struct Disk {
     /// Any path on the file system
-    #[arg(group = "path_argument")]
     pub path: PathBuf,
     /// Free space, for programs that are not root: '2G', or '10%' of its size
     #[arg(long, value_name = "SIZE", value_parser = size::amount)]

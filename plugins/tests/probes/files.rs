@@ -14,27 +14,26 @@ fn file_looks_at_existence_content_and_age() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a file");
     let name = path.to_str().unwrap();
-    probe(&["file", name, "--timeout", "0"]).is_unhealthy(&[name, "to exist; found no such file"]);
-    probe(&["file", name, "--missing"]).is_healthy(&["not to exist; found no such file"]);
+    probe(&["file", name, "--timeout", "0"]).unhealthy(&[name, "to exist; found no such file"]);
+    probe(&["file", name, "--missing"]).healthy(&["not to exist; found no such file"]);
     fs::write(&path, "one\nstate=ready\r\nthree\n").unwrap();
-    probe(&["file", name]).is_healthy(&["found a file"]);
-    probe(&["file", name, "--missing", "--timeout", "0"]).is_unhealthy(&["found a file there"]);
-    probe(&["file", name, "--contains", "^state=(ready|done)$"]).is_healthy(&["with that content"]);
-    probe(&["file", name, "--contains", "state=re"]).is_healthy(&[]);
+    probe(&["file", name]).healthy(&["found a file"]);
+    probe(&["file", name, "--missing", "--timeout", "0"]).unhealthy(&["found a file there"]);
+    probe(&["file", name, "--contains", "^state=(ready|done)$"]).healthy(&["with that content"]);
+    probe(&["file", name, "--contains", "state=re"]).healthy(&[]);
     probe(&["file", name, "--contains", "^ready", "--timeout", "0"])
-        .is_unhealthy(&["no such content"]);
+        .unhealthy(&["no such content"]);
     probe(&["file", name, "--max-age", "1h"])
-        .is_healthy(&["within the last 1h; found a file, changed"]);
+        .healthy(&["within the last 1h; found a file, changed"]);
     File::options()
         .write(true)
         .open(&path)
         .unwrap()
         .set_modified(SystemTime::now() - Duration::from_secs(7260))
         .unwrap();
-    probe(&["file", name, "--max-age", "1h", "--timeout", "0"])
-        .is_unhealthy(&["changed 2h 1min ago"]);
+    probe(&["file", name, "--max-age", "1h", "--timeout", "0"]).unhealthy(&["changed 2h 1min ago"]);
     let inside = format!("{name}/inside");
-    probe(&["file", &inside, "--missing"]).is_healthy(&[]);
+    probe(&["file", &inside, "--missing"]).healthy(&[]);
 }
 
 #[test]
@@ -47,7 +46,7 @@ fn file_waits_for_it() {
         fs::write(path, "ready").unwrap();
     });
     probe(&["file", &name, "--contains", "ready"])
-        .is_healthy(&[])
+        .healthy(&[])
         .took(0.5, 5.0);
     late.join().unwrap();
 }
@@ -58,26 +57,26 @@ fn file_never_opens_a_fifo() {
     let path = directory.path().join("fifo");
     mkfifoat(CWD, &path, Mode::RUSR).unwrap();
     let name = path.to_str().unwrap();
-    probe(&["file", name]).is_healthy(&["a special file"]);
+    probe(&["file", name]).healthy(&["a special file"]);
     probe(&["file", name, "--contains", "x", "--timeout", "0"])
-        .is_unhealthy(&["a special file, which has no content"])
+        .unhealthy(&["a special file, which has no content"])
         .took(0.0, 2.0);
 }
 
 #[test]
 fn disk_compares_what_is_free() {
     probe(&["disk", "/tmp", "--min-free", "1", "--min-inodes", "0"])
-        .is_healthy(&["at least 1 free and 0 inodes", "%"]);
-    probe(&["disk", "/tmp", "--min-free", "0.001%"]).is_healthy(&["0.001% free on '/tmp'"]);
+        .healthy(&["at least 1 free and 0 inodes", "%"]);
+    probe(&["disk", "/tmp", "--min-free", "0.001%"]).healthy(&["0.001% free on '/tmp'"]);
     probe(&["disk", "/tmp", "--min-free", "9000P", "--timeout", "0"])
-        .is_unhealthy(&["at least 9000P free", ") free"]);
+        .unhealthy(&["at least 9000P free", ") free"]);
     probe(&["disk", "/tmp", "--min-free", "100%", "--timeout", "0"])
-        .is_unhealthy(&["at least 100% free"]);
+        .unhealthy(&["at least 100% free"]);
     // /dev has no device, but inodes; /proc has no limit of them.
-    probe(&["disk", "/proc", "--min-inodes", "5%"]).is_healthy(&["no limit of inodes"]);
+    probe(&["disk", "/proc", "--min-inodes", "5%"]).healthy(&["no limit of inodes"]);
     probe(&["disk", "/nonexistent", "--min-free", "1", "--timeout", "0"])
-        .is_unhealthy(&["No such file"]);
-    probe(&["disk", "/proc", "--min-unallocated", "1G"]).is_usage(&[
+        .unhealthy(&["No such file"]);
+    probe(&["disk", "/proc", "--min-unallocated", "1G"]).usage(&[
         "for btrfs",
         "'/proc'",
         "'--min-free'",
@@ -89,11 +88,11 @@ fn disk_knows_what_a_btrfs_has_not_allocated() {
     let machine = Mounted::btrfs();
     let point = machine.point();
     probe(&["disk", point, "--min-unallocated", "1M"])
-        .is_healthy(&["at least 1M unallocated", ") unallocated"]);
+        .healthy(&["at least 1M unallocated", ") unallocated"]);
     probe(&["disk", point, "--min-unallocated", "1G", "--timeout", "0"])
-        .is_unhealthy(&["at least 1G unallocated"]);
-    probe(&["disk", point, "--min-inodes", "5%"]).is_healthy(&["no limit of inodes"]);
-    probe(&["mount", point, "--type", "btrfs", "--writable"]).is_healthy(&["as 'btrfs', writable"]);
+        .unhealthy(&["at least 1G unallocated"]);
+    probe(&["disk", point, "--min-inodes", "5%"]).healthy(&["no limit of inodes"]);
+    probe(&["mount", point, "--type", "btrfs", "--writable"]).healthy(&["as 'btrfs', writable"]);
     assert!(
         Command::new("mount")
             .args(["-o", "remount,ro", point])
@@ -101,36 +100,34 @@ fn disk_knows_what_a_btrfs_has_not_allocated() {
             .unwrap()
             .success()
     );
-    probe(&["mount", point]).is_healthy(&["as 'btrfs'"]);
-    probe(&["mount", point, "--writable", "--timeout", "0"]).is_unhealthy(&["mounted read-only"]);
+    probe(&["mount", point]).healthy(&["as 'btrfs'"]);
+    probe(&["mount", point, "--writable", "--timeout", "0"]).unhealthy(&["mounted read-only"]);
 }
 
 #[test]
 fn mount_is_really_a_mount() {
-    probe(&["mount", "/proc", "--type", "proc", "--source", "proc"])
-        .is_healthy(&["'proc' as 'proc'"]);
-    probe(&["mount", "/proc/"]).is_healthy(&[]);
+    probe(&["mount", "/proc", "--type", "proc", "--source", "proc"]).healthy(&["'proc' as 'proc'"]);
+    probe(&["mount", "/proc/"]).healthy(&[]);
     probe(&["mount", "/proc", "--type", "ext4", "--timeout", "0"])
-        .is_unhealthy(&["as 'ext4'; found 'proc' as 'proc'"]);
+        .unhealthy(&["as 'ext4'; found 'proc' as 'proc'"]);
     probe(&["mount", "/proc", "--source", "/dev/null", "--timeout", "0"])
-        .is_unhealthy(&["found 'proc' mounted there"]);
+        .unhealthy(&["found 'proc' mounted there"]);
     probe(&["mount", "/etc/ssl", "--timeout", "0"])
-        .is_unhealthy(&["'/etc/ssl' mounted; found nothing mounted there"]);
-    probe(&["mount", "/nonexistent", "--timeout", "0"]).is_unhealthy(&["no such directory"]);
+        .unhealthy(&["'/etc/ssl' mounted; found nothing mounted there"]);
+    probe(&["mount", "/nonexistent", "--timeout", "0"]).unhealthy(&["no such directory"]);
     // Its options say 'rw', but nobody can write there.
-    probe(&["mount", "/proc", "--writable", "--timeout", "0"]).is_unhealthy(&["but writing fails"]);
+    probe(&["mount", "/proc", "--writable", "--timeout", "0"]).unhealthy(&["but writing fails"]);
 }
 
 #[test]
 fn process_counts_by_name_and_path() {
     let mut sleeper = Command::new("/bin/sleep").arg("60").spawn().unwrap();
     let program = fs::read_link(format!("/proc/{}/exe", sleeper.id())).unwrap();
-    probe(&["process", "sleep"]).is_healthy(&["at least 1 'sleep' running"]);
-    probe(&["process", program.to_str().unwrap()]).is_healthy(&[]);
-    probe(&["process", "sleep", "--min", "5000", "--timeout", "0"])
-        .is_unhealthy(&["at least 5000"]);
-    probe(&["process", "no-such-thing", "--timeout", "0"]).is_unhealthy(&["found none"]);
-    probe(&["process", "health-probe", "--timeout", "0", "--min", "4000"]).is_unhealthy(&[]);
+    probe(&["process", "sleep"]).healthy(&["at least 1 'sleep' running"]);
+    probe(&["process", program.to_str().unwrap()]).healthy(&[]);
+    probe(&["process", "sleep", "--min", "5000", "--timeout", "0"]).unhealthy(&["at least 5000"]);
+    probe(&["process", "no-such-thing", "--timeout", "0"]).unhealthy(&["found none"]);
+    probe(&["process", "health-probe", "--timeout", "0", "--min", "4000"]).unhealthy(&[]);
     sleeper.kill().unwrap();
     sleeper.wait().unwrap();
 }

@@ -38,21 +38,21 @@ fn run(command: &mut Command) -> Ran {
 
 impl Ran {
     /// Exit status 0, one line on standard output only, with these parts.
-    pub fn is_healthy(self, parts: &[&str]) -> Ran {
+    pub fn healthy(self, parts: &[&str]) -> Ran {
         assert_eq!((self.status, self.stderr.as_str()), (0, ""), "{self:?}");
         self.one_line(&self.stdout, parts);
         self
     }
 
     /// Exit status 1, one line on standard error only, with these parts.
-    pub fn is_unhealthy(self, parts: &[&str]) -> Ran {
+    pub fn unhealthy(self, parts: &[&str]) -> Ran {
         assert_eq!((self.status, self.stdout.as_str()), (1, ""), "{self:?}");
         self.one_line(&self.stderr, parts);
         self
     }
 
     /// Exit status 2, with these parts on standard error.
-    pub fn is_usage(self, parts: &[&str]) -> Ran {
+    pub fn usage(self, parts: &[&str]) -> Ran {
         assert_eq!((self.status, self.stdout.as_str()), (2, ""), "{self:?}");
         for part in parts {
             assert!(self.stderr.contains(part), "'{part}' is missing: {self:?}");

@@ -21,21 +21,21 @@ fn tcp_finds_a_listener() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     probe(&["tcp", &address])
-        .is_healthy(&[&format!("'{address}'"), "connected"])
+        .healthy(&[&format!("'{address}'"), "connected"])
         .took(0.0, 1.0);
     let by_name = format!("localhost:{}", listener.local_addr().unwrap().port());
-    probe(&["tcp", &by_name]).is_healthy(&[&by_name, "127.0.0.1"]);
+    probe(&["tcp", &by_name]).healthy(&[&by_name, "127.0.0.1"]);
 }
 
 #[test]
 fn tcp_knows_ipv6() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
         eprintln!("no IPv6 on this machine: only the refusal is tried");
-        probe(&["tcp", "[::1]:1", "--timeout", "0"]).is_unhealthy(&["'[::1]:1'"]);
+        probe(&["tcp", "[::1]:1", "--timeout", "0"]).unhealthy(&["'[::1]:1'"]);
         return;
     };
     let address = listener.local_addr().unwrap().to_string();
-    probe(&["tcp", &address]).is_healthy(&[&address]);
+    probe(&["tcp", &address]).healthy(&[&address]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn tcp_waits_for_a_listener_that_comes_later() {
     });
     let address = format!("127.0.0.1:{port}");
     probe(&["tcp", &address, "--timeout", "20s"])
-        .is_healthy(&["connected"])
+        .healthy(&["connected"])
         .took(0.9, 6.0);
     late.join().unwrap();
 }
@@ -60,10 +60,10 @@ fn tcp_waits_for_a_listener_that_comes_later() {
 fn tcp_says_who_refused() {
     let address = format!("127.0.0.1:{}", free_port());
     probe(&["tcp", &address, "--timeout", "0"])
-        .is_unhealthy(&[&address, "to accept connections; found", "refused"])
+        .unhealthy(&[&address, "to accept connections; found", "refused"])
         .took(0.0, 1.0);
     probe(&["tcp", &address, "--timeout", "500ms"])
-        .is_unhealthy(&["refused", "(waited 500ms)"])
+        .unhealthy(&["refused", "(waited 500ms)"])
         .took(0.3, 3.0);
 }
 
@@ -72,15 +72,15 @@ fn tcp_knows_sockets_in_the_file_system() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket");
     let address = format!("unix:{}", path.display());
-    probe(&["tcp", &address, "--timeout", "0"]).is_unhealthy(&[&address, "No such file"]);
+    probe(&["tcp", &address, "--timeout", "0"]).unhealthy(&[&address, "No such file"]);
     let _listener = UnixListener::bind(&path).unwrap();
-    probe(&["tcp", &address]).is_healthy(&[&address, "connected"]);
+    probe(&["tcp", &address]).healthy(&[&address, "connected"]);
 }
 
 #[test]
 fn dns_resolves_what_the_system_resolves() {
-    probe(&["dns", "localhost"]).is_healthy(&["'localhost' to resolve", "1"]);
-    probe(&["dns", "localhost", "--address", "127.0.0.1"]).is_healthy(&["127.0.0.1"]);
+    probe(&["dns", "localhost"]).healthy(&["'localhost' to resolve", "1"]);
+    probe(&["dns", "localhost", "--address", "127.0.0.1"]).healthy(&["127.0.0.1"]);
     probe(&[
         "dns",
         "localhost",
@@ -89,9 +89,9 @@ fn dns_resolves_what_the_system_resolves() {
         "--timeout",
         "0",
     ])
-    .is_unhealthy(&["to 192.0.2.1; found", "1"]);
+    .unhealthy(&["to 192.0.2.1; found", "1"]);
     // RFC 6761: this one never resolves, with or without a network.
     probe(&["dns", "nothing.invalid", "--timeout", "0"])
-        .is_unhealthy(&["'nothing.invalid'"])
+        .unhealthy(&["'nothing.invalid'"])
         .took(0.0, 7.5);
 }

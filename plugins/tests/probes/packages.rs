@@ -8,7 +8,7 @@ const GOOD_RPM: &str = "test \"$1\" = -q && echo rpm-4.20.1";
 fn rpmdb_must_verify_and_not_be_empty() {
     let good = Fakes::new(&[("rpmdb", "test \"$*\" = --verifydb"), ("rpm", GOOD_RPM)]);
     good.probe(&["rpmdb"])
-        .is_healthy(&["consistent RPM database", "'rpm-4.20.1'"]);
+        .healthy(&["consistent RPM database", "'rpm-4.20.1'"]);
     let damaged = Fakes::new(&[
         (
             "rpmdb",
@@ -18,17 +18,17 @@ fn rpmdb_must_verify_and_not_be_empty() {
     ]);
     damaged
         .probe(&["rpmdb", "--timeout", "0"])
-        .is_unhealthy(&["'rpmdb --verifydb' with exit status 1", "malformed"]);
+        .unhealthy(&["'rpmdb --verifydb' with exit status 1", "malformed"]);
     let empty = Fakes::new(&[
         ("rpmdb", "exit 0"),
         ("rpm", "echo 'package rpm is not installed'; exit 1"),
     ]);
     empty
         .probe(&["rpmdb", "--timeout", "0"])
-        .is_unhealthy(&["'rpm -q rpm'", "is not installed"]);
+        .unhealthy(&["'rpm -q rpm'", "is not installed"]);
     Fakes::new(&[])
         .probe_alone(&["rpmdb"])
-        .is_unhealthy(&["no program 'rpmdb'"]);
+        .unhealthy(&["no program 'rpmdb'"]);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn rpmdb_waits_for_a_transaction_that_runs() {
         ),
         ("rpm", GOOD_RPM),
     ]);
-    busy.probe(&["rpmdb"]).is_healthy(&[]);
+    busy.probe(&["rpmdb"]).healthy(&[]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn dpkg_must_have_nothing_half_installed() {
     let own = ("dpkg-query", "echo 'installed 1.21.22'");
     Fakes::new(&[("dpkg", "exit 0"), own])
         .probe(&["dpkg"])
-        .is_healthy(&["'dpkg 1.21.22'"]);
+        .healthy(&["'dpkg 1.21.22'"]);
     let half = Fakes::new(&[
         (
             "dpkg",
@@ -56,7 +56,7 @@ fn dpkg_must_have_nothing_half_installed() {
         ),
         own,
     ]);
-    half.probe(&["dpkg", "--timeout", "0"]).is_unhealthy(&[
+    half.probe(&["dpkg", "--timeout", "0"]).unhealthy(&[
         "'dpkg --audit' with exit status 0",
         "half configured: man-db",
     ]);
@@ -66,11 +66,11 @@ fn dpkg_must_have_nothing_half_installed() {
     ]);
     damaged
         .probe(&["dpkg", "--timeout", "0"])
-        .is_unhealthy(&["exit status 2", "parsing file"]);
+        .unhealthy(&["exit status 2", "parsing file"]);
     let lost = Fakes::new(&[
         ("dpkg", "exit 0"),
         ("dpkg-query", "echo 'no packages found' >&2; exit 1"),
     ]);
     lost.probe(&["dpkg", "--timeout", "0"])
-        .is_unhealthy(&["no package 'dpkg'", "no packages found"]);
+        .unhealthy(&["no package 'dpkg'", "no packages found"]);
 }

@@ -7,10 +7,10 @@ use crate::harness::{Fakes, probe};
 #[test]
 fn command_output_compares_status_and_text() {
     probe(&["command-output", "--", "true"])
-        .is_healthy(&["'true' to give exit status 0; found exit status 0"]);
+        .healthy(&["'true' to give exit status 0; found exit status 0"]);
     probe(&["command-output", "--timeout", "0", "--", "false"])
-        .is_unhealthy(&["found exit status 1, saying nothing"]);
-    probe(&["command-output", "--status", "1", "--", "false"]).is_healthy(&[]);
+        .unhealthy(&["found exit status 1, saying nothing"]);
+    probe(&["command-output", "--status", "1", "--", "false"]).healthy(&[]);
     probe(&[
         "command-output",
         "--contains",
@@ -19,8 +19,8 @@ fn command_output_compares_status_and_text() {
         "printf",
         "a\\nb\\n",
     ])
-    .is_healthy(&["printing 'a b'"]);
-    probe(&["command-output", "--equals", "b", "--", "echo", "b"]).is_healthy(&[]);
+    .healthy(&["printing 'a b'"]);
+    probe(&["command-output", "--equals", "b", "--", "echo", "b"]).healthy(&[]);
     probe(&[
         "command-output",
         "--equals",
@@ -31,7 +31,7 @@ fn command_output_compares_status_and_text() {
         "echo",
         "bb",
     ])
-    .is_unhealthy(&["printing 'bb'"]);
+    .unhealthy(&["printing 'bb'"]);
     let killed = [
         "command-output",
         "--timeout",
@@ -41,12 +41,12 @@ fn command_output_compares_status_and_text() {
         "-c",
         "echo oh no >&2; kill -9 $$",
     ];
-    probe(&killed).is_unhealthy(&["found signal 9, saying 'oh no'"]);
+    probe(&killed).unhealthy(&["found signal 9, saying 'oh no'"]);
     probe(&["command-output", "--", "no-such-program"])
-        .is_unhealthy(&["no program 'no-such-program'"])
+        .unhealthy(&["no program 'no-such-program'"])
         .took(0.0, 2.0);
     probe(&["command-output", "--", "/etc/passwd"])
-        .is_unhealthy(&["'/etc/passwd' cannot be started: Permission"]);
+        .unhealthy(&["'/etc/passwd' cannot be started: Permission"]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn command_output_uses_no_shell() {
         "echo",
         &argument,
     ])
-    .is_healthy(&[]);
+    .healthy(&[]);
     assert!(!trap.exists());
 }
 
@@ -74,7 +74,7 @@ fn command_output_runs_it_again_until_it_fits() {
     )]);
     fakes
         .probe(&["command-output", "--contains", "lucky", "--", "third-time"])
-        .is_healthy(&["'lucky'"]);
+        .healthy(&["'lucky'"]);
     assert_eq!(
         fs::read_to_string(fakes.path().join("count")).unwrap(),
         "x\nx\nx\n"
@@ -98,7 +98,7 @@ fn command_output_kills_the_whole_group_at_the_timeout() {
         "-c",
         &script,
     ])
-    .is_unhealthy(&["'sh' not finished within", "saying 'started'"])
+    .unhealthy(&["'sh' not finished within", "saying 'started'"])
     .took(0.8, 4.0);
     let pid = fs::read_to_string(pid).unwrap();
     let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
@@ -117,10 +117,10 @@ fn command_output_does_not_drown() {
         "-c",
         "yes | head -c 300000000",
     ];
-    probe(&flood).is_healthy(&["'y y y", "…'"]);
+    probe(&flood).healthy(&["'y y y", "…'"]);
     // A flood that never ends is ended by the timeout.
     probe(&["command-output", "--timeout", "1s", "--", "yes"])
-        .is_unhealthy(&["not finished"])
+        .unhealthy(&["not finished"])
         .took(0.8, 5.0);
 }
 
@@ -136,7 +136,7 @@ fn command_output_does_not_wait_for_what_was_left_behind() {
         "-c",
         script,
     ]);
-    ran.is_healthy(&["'done'"]).took(0.0, 5.0);
+    ran.healthy(&["'done'"]).took(0.0, 5.0);
 }
 
 #[test]
@@ -153,16 +153,16 @@ esac"#,
     )]);
     fakes
         .probe(&["container", "web", "plain"])
-        .is_healthy(&["'web' running and healthy, 'plain' running, without"]);
+        .healthy(&["'web' running and healthy, 'plain' running, without"]);
     fakes
         .probe(&["container", "web", "ill", "--timeout", "0"])
-        .is_unhealthy(&["'ill' running, but unhealthy"]);
+        .unhealthy(&["'ill' running, but unhealthy"]);
     fakes
         .probe(&["container", "gone", "--timeout", "0"])
-        .is_unhealthy(&["no such container gone"]);
+        .unhealthy(&["no such container gone"]);
     Fakes::new(&[])
         .probe_alone(&["container", "web"])
-        .is_unhealthy(&["no program 'podman'"])
+        .unhealthy(&["no program 'podman'"])
         .took(0.0, 2.0);
 }
 
@@ -174,15 +174,15 @@ fn the_clock_is_what_the_kernel_says() {
     )]);
     fakes
         .probe(&["clock"])
-        .is_healthy(&["a synchronised clock; found"]);
+        .healthy(&["a synchronised clock; found"]);
     let never = Fakes::new(&[("timedatectl", "echo NTPSynchronized=no")]);
     never
         .probe(&["clock", "--timeout", "0"])
-        .is_unhealthy(&["says it is not"]);
+        .unhealthy(&["says it is not"]);
     let broken = Fakes::new(&[("timedatectl", "echo 'Failed to connect to bus' >&2; exit 1")]);
     broken
         .probe(&["clock", "--timeout", "0"])
-        .is_unhealthy(&["Failed to connect to bus"]);
+        .unhealthy(&["Failed to connect to bus"]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn a_unit_active_for_long_is_healthy_at_the_first_look() {
     let old = format!("Id=a.service\n{RUNNING}ActiveEnterTimestampMonotonic=1\n");
     let mount = "Id=b.mount\nLoadState=loaded\nActiveState=active\nSubState=mounted\n";
     let fakes = systemd(&[("a", &old), ("b.mount", mount)]);
-    fakes.probe(&["unit", "a", "b.mount"]).is_healthy(&[
+    fakes.probe(&["unit", "a", "b.mount"]).healthy(&[
         "'a.service' active (running) for",
         "'b.mount' active (mounted)",
     ]);
@@ -63,10 +63,10 @@ fn a_fresh_unit_is_looked_at_again_when_its_window_has_passed() {
     let look_once = ["unit", "a", "--stable", "5s", "--timeout", "0"];
     fakes
         .probe(&look_once)
-        .is_unhealthy(&["stable for 5s; found 'a.service' active (running) only for"]);
+        .unhealthy(&["stable for 5s; found 'a.service' active (running) only for"]);
     fakes
         .probe(&["unit", "a", "--stable", "5s"])
-        .is_healthy(&["active (running) for"])
+        .healthy(&["active (running) for"])
         .took(1.0, 6.0);
     assert_eq!(
         calls(&fakes),
@@ -93,17 +93,15 @@ fn what_cannot_get_better_fails_at_once() {
     ]);
     fakes
         .probe(&["unit", "gone"])
-        .is_unhealthy(&["unit 'gone' active", "'gone.service' does not exist"])
+        .unhealthy(&["unit 'gone' active", "'gone.service' does not exist"])
         .took(0.0, 3.0);
     fakes
         .probe(&["unit", "masked"])
-        .is_unhealthy(&["is masked"])
+        .unhealthy(&["is masked"])
         .took(0.0, 3.0);
     fakes
         .probe(&["unit", "failed", "gone"])
-        .is_unhealthy(&[
-            "'failed.service' failed: exit-code, status 3, 'gone.service' does not exist",
-        ])
+        .unhealthy(&["'failed.service' failed: exit-code, status 3, 'gone.service' does not exist"])
         .took(0.0, 3.0);
 }
 
@@ -113,7 +111,7 @@ fn what_may_get_better_is_waited_for() {
     let fakes = systemd(&[("loop", looping)]);
     fakes
         .probe(&["unit", "loop", "--stable", "0", "--timeout", "1s"])
-        .is_unhealthy(&["in a crash loop: activating (auto-restart), exit-code, status 1, restarted 7 times (waited 1s)"])
+        .unhealthy(&["in a crash loop: activating (auto-restart), exit-code, status 1, restarted 7 times (waited 1s)"])
         .took(0.5, 3.0);
     let slow = Fakes::new(&[(
         "slow",
@@ -129,7 +127,7 @@ fn what_may_get_better_is_waited_for() {
     fs::copy(slow.path().join("slow"), fakes.path().join("slow")).unwrap();
     fakes
         .probe(&["unit", "slow"])
-        .is_healthy(&["'slow.service' active (running)"]);
+        .healthy(&["'slow.service' active (running)"]);
 }
 
 #[test]
@@ -137,7 +135,7 @@ fn patterns_need_a_match() {
     let fakes = systemd(&[("glob", "")]);
     fakes
         .probe(&["unit", "app@*", "--timeout", "0"])
-        .is_unhealthy(&["no unit like 'app@*'"]);
+        .unhealthy(&["no unit like 'app@*'"]);
     let unit = |name: &str| format!("Id={name}\n{RUNNING}ActiveEnterTimestampMonotonic=1\n");
     let fakes = systemd(&[(
         "glob",
@@ -145,7 +143,7 @@ fn patterns_need_a_match() {
     )]);
     fakes
         .probe(&["unit", "app@*"])
-        .is_healthy(&["'app@1.service'", "'app@2.service'"]);
+        .healthy(&["'app@1.service'", "'app@2.service'"]);
 }
 
 #[test]
@@ -153,7 +151,7 @@ fn the_window_must_fit_into_the_timeout() {
     let fakes = systemd(&[]);
     fakes
         .probe(&["unit", "a", "--stable", "1min"])
-        .is_usage(&["'--stable 1min' does not fit into '--timeout 30s'"]);
+        .usage(&["'--stable 1min' does not fit into '--timeout 30s'"]);
 }
 
 #[test]
@@ -161,11 +159,11 @@ fn a_systemctl_that_fails_is_told() {
     let fakes = Fakes::new(&[("systemctl", "echo 'Failed to connect to bus' >&2; exit 1")]);
     fakes
         .probe(&["unit", "a", "--timeout", "0"])
-        .is_unhealthy(&["'systemctl' with exit status 1", "Failed to connect"]);
+        .unhealthy(&["'systemctl' with exit status 1", "Failed to connect"]);
     let silent = Fakes::new(&[("systemctl", "exit 0")]);
     silent
         .probe(&["unit", "a", "--timeout", "0"])
-        .is_unhealthy(&["lacks units"]);
+        .unhealthy(&["lacks units"]);
 }
 
 #[test]
@@ -174,14 +172,14 @@ fn failed_units_are_named() {
     let fakes = systemd(&[("failed", failed)]);
     fakes
         .probe(&["failed-units", "--timeout", "0"])
-        .is_unhealthy(&["no failed units; found 'a.mount', 'b.service'"]);
+        .unhealthy(&["no failed units; found 'a.mount', 'b.service'"]);
     fakes
         .probe(&["failed-units", "--timeout", "0", "--except", "*.mount"])
-        .is_unhealthy(&["except '*.mount'; found 'b.service'"]);
+        .unhealthy(&["except '*.mount'; found 'b.service'"]);
     fakes
         .probe(&["failed-units", "--except", "b", "a.*"])
-        .is_healthy(&["found only 'a.mount', 'b.service'"]);
+        .healthy(&["found only 'a.mount', 'b.service'"]);
     systemd(&[("failed", "")])
         .probe(&["failed-units"])
-        .is_healthy(&["found none"]);
+        .healthy(&["found none"]);
 }

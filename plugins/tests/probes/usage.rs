@@ -49,7 +49,7 @@ fn wrong_usage_names_the_right_form() {
         (&["container"], &["<NAME>"]),
         (&["defect"], &["<TEXT>"]),
     ] {
-        probe(arguments).is_usage(parts);
+        probe(arguments).usage(parts);
     }
 }
 

@@ -58,7 +58,7 @@ fn listen(handle: impl Fn(TcpStream) + Send + 'static) -> u16 {
 }
 
 fn http() -> String {
-    format!("http://127.0.0.1:{}", listen(|stream| serve(stream)))
+    format!("http://127.0.0.1:{}", listen(serve))
 }
 
 /// A server with a certificate of its own for 'localhost', and that certificate.
@@ -87,24 +87,22 @@ fn https() -> (String, String) {
 fn http_compares_the_status() {
     let server = http();
     let at = |path: &str| format!("{server}{path}");
-    probe(&["http", &at("/")]).is_healthy(&[&at("/"), "status 2xx; found status 200"]);
+    probe(&["http", &at("/")]).healthy(&[&at("/"), "status 2xx; found status 200"]);
     probe(&["http", &at("/empty"), "--status", "200,204"])
-        .is_healthy(&["200 or 204; found status 204"]);
-    probe(&["http", &at("/down"), "--status", "503"]).is_healthy(&["503"]);
-    probe(&["http", &at("/down"), "--timeout", "0"])
-        .is_unhealthy(&["status 2xx; found status 503"]);
+        .healthy(&["200 or 204; found status 204"]);
+    probe(&["http", &at("/down"), "--status", "503"]).healthy(&["503"]);
+    probe(&["http", &at("/down"), "--timeout", "0"]).unhealthy(&["status 2xx; found status 503"]);
     probe(&["http", &at("/nowhere"), "--timeout", "200ms"])
-        .is_unhealthy(&["status 404 (waited 200ms)"]);
+        .unhealthy(&["status 404 (waited 200ms)"]);
 }
 
 #[test]
 fn http_follows_redirects_unless_one_is_expected() {
     let server = http();
     let (moved, around) = (format!("{server}/moved"), format!("{server}/loop"));
-    probe(&["http", &moved, "--body", "all is well"]).is_healthy(&["status 200"]);
-    probe(&["http", &moved, "--status", "302", "--header", "location: /"])
-        .is_healthy(&["status 302"]);
-    probe(&["http", &around, "--timeout", "0"]).is_unhealthy(&["redirect"]);
+    probe(&["http", &moved, "--body", "all is well"]).healthy(&["status 200"]);
+    probe(&["http", &moved, "--status", "302", "--header", "location: /"]).healthy(&["status 302"]);
+    probe(&["http", &around, "--timeout", "0"]).unhealthy(&["redirect"]);
 }
 
 #[test]
@@ -119,9 +117,9 @@ fn http_looks_into_the_body_and_headers() {
         "--header",
         "content-type: text/html",
     ])
-    .is_healthy(&["that body"]);
+    .healthy(&["that body"]);
     probe(&["http", &at("/"), "--body", "ill", "--timeout", "0"])
-        .is_unhealthy(&["'ill' in its body; found", "body 'all is well'"]);
+        .unhealthy(&["'ill' in its body; found", "body 'all is well'"]);
     probe(&[
         "http",
         &at("/"),
@@ -130,7 +128,7 @@ fn http_looks_into_the_body_and_headers() {
         "--timeout",
         "0",
     ])
-    .is_unhealthy(&["'X-Ready: yes'; found status 200 without header 'X-Ready'"]);
+    .unhealthy(&["'X-Ready: yes'; found status 200 without header 'X-Ready'"]);
     probe(&[
         "http",
         &at("/"),
@@ -139,7 +137,7 @@ fn http_looks_into_the_body_and_headers() {
         "--timeout",
         "0",
     ])
-    .is_unhealthy(&["with header 'Content-Type: text/html; charset=utf-8'"]);
+    .unhealthy(&["with header 'Content-Type: text/html; charset=utf-8'"]);
     probe(&[
         "http",
         &at("/echo"),
@@ -148,9 +146,9 @@ fn http_looks_into_the_body_and_headers() {
         "--body",
         "42",
     ])
-    .is_healthy(&[]);
-    probe(&["http", &at("/long"), "--body", "xxx"]).is_healthy(&[]);
-    probe(&["http", &at("/long"), "--body", "behind", "--timeout", "0"]).is_unhealthy(&["xxx…'"]);
+    .healthy(&[]);
+    probe(&["http", &at("/long"), "--body", "xxx"]).healthy(&[]);
+    probe(&["http", &at("/long"), "--body", "behind", "--timeout", "0"]).unhealthy(&["xxx…'"]);
 }
 
 #[test]
@@ -164,21 +162,41 @@ fn https_is_trusted_only_with_the_right_certificate() {
     fs::write(&right, certificate).unwrap();
     fs::write(&wrong, https().1).unwrap();
     let (right, wrong) = (right.to_str().unwrap(), wrong.to_str().unwrap());
-    probe(&["http", &server, "--ca", right, "--body", "well"]).is_healthy(&["status 200"]);
-    probe(&["http", &server, "--insecure"]).is_healthy(&["status 200"]);
-    probe(&["http", &server, "--timeout", "0"]).is_unhealthy(&["certificate"]);
-    probe(&["http", &server, "--timeout", "0", "--ca", wrong]).is_unhealthy(&["certificate"]);
+    probe(&["http", &server, "--ca", right, "--body", "well"]).healthy(&["status 200"]);
+    probe(&["http", &server, "--insecure"]).healthy(&["status 200"]);
+    probe(&["http", &server, "--timeout", "0"]).unhealthy(&["certificate"]);
+    probe(&["http", &server, "--timeout", "0", "--ca", wrong]).unhealthy(&["certificate"]);
     // The certificate is for another name.
     let by_address = server.replace("localhost", "127.0.0.1");
-    probe(&["http", &by_address, "--timeout", "0", "--ca", right]).is_unhealthy(&["certificate"]);
+    probe(&["http", &by_address, "--timeout", "0", "--ca", right]).unhealthy(&["certificate"]);
+}
+
+#[test]
+fn a_redirect_to_https_is_checked_as_https_is() {
+    let (server, certificate) = https();
+    let directory = tempfile::tempdir().unwrap();
+    let ca = directory.path().join("ca.pem");
+    fs::write(&ca, certificate).unwrap();
+    let port = listen(move |mut stream| {
+        let mut request = [0; 1024];
+        let length = stream.read(&mut request).unwrap_or_default();
+        assert!(length > 0);
+        let answer =
+            format!("HTTP/1.1 301 Moved\r\nLocation: {server}\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).unwrap();
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    probe(&["http", &url, "--ca", ca.to_str().unwrap(), "--body", "well"]).healthy(&["status 200"]);
+    probe(&["http", &url, "--timeout", "0"]).unhealthy(&["certificate"]);
+    probe(&["http", &url, "--status", "3xx"]).healthy(&["status 301"]);
 }
 
 #[test]
 fn a_file_of_certificates_must_have_some() {
     probe(&["http", "https://localhost/", "--ca", "/nonexistent.pem"])
-        .is_usage(&["'/nonexistent.pem'", "cannot be read"]);
+        .usage(&["'/nonexistent.pem'", "cannot be read"]);
     probe(&["http", "https://localhost/", "--ca", "/etc/passwd"])
-        .is_usage(&["no certificate in '/etc/passwd'"]);
+        .usage(&["no certificate in '/etc/passwd'"]);
 }
 
 #[test]
@@ -191,6 +209,6 @@ fn a_server_that_never_answers_costs_the_timeout_only() {
     });
     let url = format!("http://127.0.0.1:{port}/");
     probe(&["http", &url, "--timeout", "1s"])
-        .is_unhealthy(&["no answer in time"])
+        .unhealthy(&["no answer in time"])
         .took(0.8, 4.0);
 }

@@ -17,20 +17,19 @@ const TRUSTED: [&str; 4] = [
 
 /// The certificates of a file, or those that the system trusts.
 pub fn roots(ca: Option<&Path>) -> Result<RootCerts, Problem> {
-    let certificates = match ca {
-        Some(file) => read_pem(file).map_err(Problem::Usage)?,
-        None => TRUSTED
-            .iter()
-            .map(Path::new)
-            .find(|file| file.exists())
-            .map_or_else(|| Ok(Vec::new()), read_pem)
-            .map_err(Problem::not_yet)?,
+    let file = ca.or_else(|| TRUSTED.iter().map(Path::new).find(|file| file.exists()));
+    let Some(file) = file else {
+        return Err(Problem::last(format!(
+            "no trusted certificates on this system (no '{}'): name some with '--ca'",
+            TRUSTED.join("', '")
+        )));
     };
+    let certificates = read_pem(file).map_err(Problem::not_yet)?;
     Ok(RootCerts::new_with_certs(&certificates))
 }
 
 /// All certificates of a file; one that cannot be read is as bad as none.
-fn read_pem(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
+pub fn read_pem(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
     let name = file.display();
     let text = fs::read(file)
         .map_err(|error| format!("the certificates in '{name}' cannot be read: {error}"))?;

@@ -72,7 +72,9 @@ fn inactive(unit: &Properties, has_job: bool) -> Look {
         .is_some_and(|time| time > 0);
     match (unit.get("Type"), unit.get("RemainAfterExit")) {
         ("oneshot", "no") if has_run && result == "success" => Ok("succeeded".into()),
-        ("oneshot", "no") if !has_run => Err(Problem::not_yet("not run yet (inactive)")),
+        ("oneshot", "no") if !has_run => Err(Problem::not_yet(
+            "not run, or its run is forgotten (a oneshot needs RemainAfterExit=yes, or a unit that refers to it)",
+        )),
         _ if has_run => Err(Problem::not_yet("stopped (inactive)")),
         _ => Err(Problem::not_yet("not started (inactive)")),
     }
@@ -173,7 +175,9 @@ mod tests {
             ),
             (
                 "LoadState=loaded ActiveState=inactive Type=oneshot RemainAfterExit=no Result=success InactiveEnterTimestampMonotonic=0",
-                Err(Problem::not_yet("not run yet (inactive)")),
+                Err(Problem::not_yet(
+                    "not run, or its run is forgotten (a oneshot needs RemainAfterExit=yes, or a unit that refers to it)",
+                )),
             ),
             (
                 "LoadState=loaded ActiveState=inactive Type=oneshot RemainAfterExit=yes Result=success InactiveEnterTimestampMonotonic=5",
