@@ -113,6 +113,8 @@ impl Fakes {
         run(command
             .args(arguments)
             .env("PATH", path)
-            .env("FAKES", self.path()))
+            .env("FAKES", self.path())
+            // Not the real systemd, where there is one: the fake systemctl.
+            .env("HEALTH_PROBE_SYSTEMD_SOCKET", "/nonexistent"))
     }
 }

@@ -1,6 +1,8 @@
 //! command-output, container, clock.
 
 use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Fakes, probe};
 
@@ -101,8 +103,16 @@ fn command_output_kills_the_whole_group_at_the_timeout() {
     .unhealthy(&["'sh' not finished within", "saying 'started'"])
     .took(0.8, 4.0);
     let pid = fs::read_to_string(pid).unwrap();
-    let state = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    assert!(state.is_empty() || state.contains(") Z "), "{state}");
+    // The signal is sent when the probe ends; the process may need a moment to die of it.
+    let is_gone = || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    };
+    let start = Instant::now();
+    while !is_gone() {
+        assert!(start.elapsed() < Duration::from_secs(10), "still there");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]
