@@ -89,6 +89,10 @@ fn a_directory_in_place_of_the_state() {
         })
         .unwrap();
     healthy_with_warning(&machine, "/var/lib/health-checker/state.json");
+    // It was put aside, so that there is a state again.
+    let boot = machine.boot_until_verdict(LIMIT).unwrap();
+    assert_eq!(warnings(&boot), "");
+    boot.poweroff().unwrap();
     broken_update(&machine, |_| {});
     rolled_back(&machine).poweroff().unwrap();
 }
