@@ -26,10 +26,11 @@ pub fn reached(step: &str) {
     let Some((_, what)) = text.split_once(' ').filter(|(wanted, _)| *wanted == step) else {
         return;
     };
-    let hold = what.trim() == "hold";
     let _ = std::fs::rename(WANTED, REACHED);
-    while hold {
-        std::thread::park();
+    if what.trim() == "hold" {
+        loop {
+            std::thread::park();
+        }
     }
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }
