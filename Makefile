@@ -5,6 +5,7 @@
 CARGO ?= cargo
 PREFIX ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
+BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR ?= $(PREFIX)/share/man
 HEALTH_CHECKER_BIN_DIR ?= target/release
@@ -19,6 +20,7 @@ SYSTEMD_CATALOG_DIR ?= $(call systemd_dir,catalogdir,$(PREFIX)/lib/systemd/catal
 UNITS = $(wildcard units/*.service units/*.target units/*.slice)
 PRESETS = $(wildcard units/*.preset)
 CATALOGS = $(wildcard units/*.catalog)
+MAN1 = $(wildcard docs/*.1)
 MAN8 = $(wildcard docs/*.8)
 
 .PHONY: all build install uninstall setup check demo bench clean
@@ -34,13 +36,15 @@ install:
 	@test -x '$(HEALTH_CHECKER_BIN_DIR)/health-checker' || { echo "'$(HEALTH_CHECKER_BIN_DIR)/health-checker' is not built yet: run 'make' first" >&2; exit 1; }
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker' '$(DESTDIR)$(SBINDIR)/health-checker'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker-generator' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
-	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man8'
+	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-probe' '$(DESTDIR)$(BINDIR)/health-probe'
+	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8'
 	for unit in $(UNITS); do \
 		sed 's|@SBINDIR@|$(SBINDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
 		chmod 0644 '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" || exit 1; \
 	done
 	for file in $(PRESETS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' || exit 1; done
 	for file in $(CATALOGS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' || exit 1; done
+	for file in $(MAN1); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man1' || exit 1; done
 	for file in $(MAN8); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man8' || exit 1; done
 ifeq ($(DESTDIR),)
 	-journalctl --update-catalog
@@ -51,10 +55,11 @@ endif
 # of every boot (systemd 257) for a unit that is not there any more. Plugins, settings and state are kept.
 uninstall:
 	-systemctl --root='$(DESTDIR)/' disable health-checker.service
-	rm -f '$(DESTDIR)$(SBINDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
+	rm -f '$(DESTDIR)$(SBINDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator' '$(DESTDIR)$(BINDIR)/health-probe'
 	for unit in $(UNITS); do rm -f '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}"; done
 	for file in $(PRESETS); do rm -f '$(DESTDIR)$(SYSTEMD_PRESET_DIR)'/"$${file##*/}"; done
 	for file in $(CATALOGS); do rm -f '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)'/"$${file##*/}"; done
+	for file in $(MAN1); do rm -f '$(DESTDIR)$(MANDIR)/man1'/"$${file##*/}"; done
 	for file in $(MAN8); do rm -f '$(DESTDIR)$(MANDIR)/man8'/"$${file##*/}"; done
 	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker'
 ifeq ($(DESTDIR),)

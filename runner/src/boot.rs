@@ -1,12 +1,16 @@
 //! This boot: its identity, its mode, and what the kernel and the container manager say of it.
 
-use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use health_checks::Root;
 
+use crate::command;
 use crate::facts::BootKey;
+use crate::lease;
+
+/// systemd answers in milliseconds; one that does not must not stop the fail-safe.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Identity of this boot, asked of systemd over its private socket, so that it works without D-Bus.
 ///
@@ -24,17 +28,28 @@ pub fn key(root: &Root) -> Result<BootKey> {
 
 /// 0 where systemd does not answer: then soft-reboots are not told apart, which is all that is lost.
 fn userspace_usec() -> u64 {
-    Command::new("systemctl")
-        .args(["show", "--property=UserspaceTimestampMonotonic", "--value"])
-        .output()
+    let argv = [
+        "systemctl",
+        "show",
+        "--property=UserspaceTimestampMonotonic",
+        "--value",
+    ];
+    command::run(&argv, LIMIT, &lease::renew)
         .ok()
-        .and_then(|output| String::from_utf8(output.stdout).ok()?.trim().parse().ok())
+        .and_then(|ended| ended.output.parse().ok())
         .unwrap_or_default()
 }
 
 /// Whether this is a container (systemd writes the file there, whatever the manager).
 pub fn in_container(root: &Root) -> bool {
     root.join("/run/systemd/container").exists()
+}
+
+/// The clock of systemd's monotonic timestamps.
+pub fn monotonic_usec() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u64::try_from(now.tv_sec).unwrap_or_default() * 1_000_000
+        + u64::try_from(now.tv_nsec).unwrap_or_default() / 1_000
 }
 
 /// For people; nothing is decided by it.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use health_checks::Root;
 
 use crate::course::failed_names;
-use crate::facts::{CheckResult, Outcome, Severity, Verdict};
+use crate::facts::{Outcome, Severity, Verdict};
 use crate::journal;
 use crate::judge::is_ours;
 use crate::late;
@@ -148,26 +148,17 @@ fn prepare(root: &Root) -> Result<(Manager, Vec<Expected>)> {
 
 /// Runs those that are units of ours; what others brought into the health target is looked at, never restarted.
 fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
-    let before = observe::outcomes(manager, expected)?;
-    let runnable =
-        |outcome: &&Outcome| is_ours(&outcome.unit) && outcome.result != CheckResult::Skipped;
-    let units: Vec<String> = before
+    // Masked units are refused by systemd, and stay what they are.
+    let units: Vec<String> = expected
         .iter()
-        .filter(runnable)
-        .map(|outcome| outcome.unit.clone())
+        .filter(|check| is_ours(&check.unit) && !check.switched_off)
+        .map(|check| check.unit.clone())
         .collect();
     let results = manager
         .run(Verb::RunAgain, &units, LIMIT, &|| {})
         .context("the checks cannot be run")?;
-    let mut outcomes = observe::outcomes(manager, expected)?;
-    for (unit, result) in units.iter().zip(results) {
-        let never = |outcome: &&mut Outcome| {
-            outcome.unit == *unit && outcome.message == observe::classify::NEVER_STARTED
-        };
-        if let Some(outcome) = outcomes.iter_mut().find(never) {
-            outcome.message = format!("could not be started: {result}");
-        }
-    }
+    let mut outcomes = observe::awaited(manager, expected, &|_| {})?;
+    observe::explain_never_started(&mut outcomes, &units, results);
     Ok(outcomes)
 }
 
@@ -216,6 +207,7 @@ mod tests {
             name: name.to_owned(),
             source: Some(format!("/usr/libexec/health-checker/{name}")),
             severity: Severity::Required,
+            switched_off: false,
         }
     }
 

@@ -1,15 +1,20 @@
 //! `health-checker failsafe`: the runner ended without finishing its work (crashed, killed, hung, no D-Bus). The same
 //! policy, with what is known, by ways that need no D-Bus. Started by OnFailure= of health-checker.service.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use health_checks::{Mode, Root};
 
+use crate::act;
+use crate::command;
 use crate::course::{Course, Finding, Next};
 use crate::facts::{Action, BootKey, Outcome, Severity, Verdict};
 use crate::lease;
 use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
+use crate::observe::findings::{BROKEN_MODES, fell_into};
 use crate::report::Report;
 use crate::runtime;
 
@@ -23,8 +28,9 @@ pub fn failsafe(root: &Root) -> Result<()> {
     }
     let mut machine = Machine::look(root)?;
     if runtime::read::<BootKey>(root, runtime::REBOOT).is_some_and(|boot| boot == machine.boot) {
-        log::info!("a reboot was asked for already");
-        return Ok(());
+        // It was to be asked for, and we would not run if it had been queued: shutdown.target keeps us away. Once more
+        // is the same reboot.
+        return act::reboot::reboot(root, &machine.boot, None);
     }
     let report =
         runtime::read::<Report>(root, runtime::REPORT).filter(|report| report.boot == machine.boot);
@@ -89,9 +95,42 @@ fn finding(report: Option<Report>) -> Finding {
         Severity::Required,
         "ended without finishing its work".to_owned(),
     )];
+    checks.extend(fallen());
     checks.extend(report.map(|report| report.checks).unwrap_or_default());
     Finding {
         verdict: Verdict::Unknown,
         checks,
     }
+}
+
+/// Emergency and rescue mode, with the units that failed: mostly the reason why there is no D-Bus. Asked over
+/// systemd's private socket.
+fn fallen() -> Option<Outcome> {
+    let modes = units(&[&["--state=active,activating"][..], &BROKEN_MODES].concat());
+    let mode = modes.first()?;
+    let failed = units(&["--state=failed"]);
+    let others: Vec<&str> = failed
+        .iter()
+        .map(String::as_str)
+        .filter(|unit| !unit.starts_with("health-check"))
+        .collect();
+    let message = format!("{}; failed units: {}", fell_into(mode), others.join(", "));
+    Some(Outcome::finding(
+        "boot",
+        "health-checker.service",
+        Severity::Required,
+        message,
+    ))
+}
+
+/// Names of units as `systemctl list-units` gives them.
+fn units(arguments: &[&str]) -> Vec<String> {
+    const LIMIT: Duration = Duration::from_secs(30);
+    let list = ["systemctl", "list-units", "--plain", "--no-legend"];
+    let listed = command::run(&[&list[..], arguments].concat(), LIMIT, &lease::renew);
+    let output = listed.map(|ended| ended.output).unwrap_or_default();
+    output
+        .lines()
+        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .collect()
 }

@@ -1,6 +1,6 @@
 //! The verdict on this boot: all checks, all findings, over D-Bus.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use health_checks::Found;
@@ -20,9 +20,6 @@ const FINISHED: &str = "health-check-finished.target";
 const NO_LIMIT: Duration = Duration::from_secs(3_000_000_000);
 /// For one round of checks. A check has 90 s unless its unit says otherwise, and its own unit's limit ends it.
 const ROUND_LIMIT: Duration = Duration::from_secs(900);
-/// Units that others brought into the health target may still be starting when ours are done.
-const PENDING_LIMIT: Duration = Duration::from_secs(90);
-const PENDING_LOOK: Duration = Duration::from_secs(1);
 
 /// Waits until all checks of this boot are finished, passed or not. We are started together with them and not after
 /// them, so that we are ready when they are.
@@ -41,9 +38,8 @@ pub fn wait(manager: &Manager) {
 /// From the bus.
 pub fn judge(machine: &Machine, manager: &Manager, found: &Found) -> Result<Vec<Outcome>> {
     let expected = observe::expected(manager, found)?;
-    let look = || -> Result<Vec<Outcome>> { observe::outcomes(manager, &expected) };
-    let mut checks = look()?;
-    let missing = never_started(&checks);
+    let missing = never_started(&observe::outcomes(manager, &expected)?);
+    let mut results = Vec::new();
     if !missing.is_empty() {
         // A required unit that does not exist takes the start job of the whole target with it; a plugin may have
         // come a moment too late. One by one they run, or systemd says what is wrong with just this one.
@@ -51,30 +47,15 @@ pub fn judge(machine: &Machine, manager: &Manager, found: &Found) -> Result<Vec<
             "Starting {} checks that were not started",
             missing.len()
         ));
-        let results = manager.run(Verb::Start, &missing, ROUND_LIMIT, &lease::renew)?;
-        checks = look()?;
-        for (unit, result) in missing.iter().zip(results) {
-            let still = checks.iter_mut().find(|check| {
-                check.unit == *unit && check.message == observe::classify::NEVER_STARTED
-            });
-            if let Some(check) = still {
-                check.message = format!("could not be started: {result}");
-            }
-        }
+        results = manager.run(Verb::Start, &missing, ROUND_LIMIT, &lease::renew)?;
     }
-    let started = Instant::now();
-    while checks
-        .iter()
-        .any(|check| check.result == CheckResult::Pending)
-        && started.elapsed() < PENDING_LIMIT
-    {
+    let mut checks = observe::awaited(manager, &expected, &|checks| {
         lease::status(&format!(
             "Waiting for {}",
-            names(&checks, CheckResult::Pending)
+            names(checks, CheckResult::Pending)
         ));
-        std::thread::sleep(PENDING_LOOK);
-        checks = look()?;
-    }
+    })?;
+    observe::explain_never_started(&mut checks, &missing, results);
     checks.extend(beside_checks(machine, manager, found)?);
     Ok(checks)
 }

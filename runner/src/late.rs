@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::Result;
 use health_checks::{Check, Found, Root};
 
+use crate::facts::BootKey;
 use crate::systemd1::{Manager, Unit};
 
 /// Where units made at run time go.
@@ -24,7 +25,8 @@ const PATTERNS: [&str; 2] = ["health-check@*.service", "health-check-local@*.ser
 ///
 /// # Errors
 /// From the bus.
-pub fn start(root: &Root, manager: &Manager, found: &Found) -> Result<Vec<String>> {
+pub fn start(root: &Root, manager: &Manager, boot: &BootKey, found: &Found) -> Result<Vec<String>> {
+    forget_earlier(manager, boot)?;
     let late = place(root, manager, found)?;
     if late.is_empty() {
         return Ok(late);
@@ -69,6 +71,18 @@ pub fn place(root: &Root, manager: &Manager, found: &Found) -> Result<Vec<String
         }
     }
     Ok(late.into_iter().map(|check| check.unit.clone()).collect())
+}
+
+/// A unit that failed before a soft-reboot is still loaded, with that result: of this boot it has none yet.
+fn forget_earlier(manager: &Manager, boot: &BootKey) -> Result<()> {
+    let failed = manager.units(&["failed"], &PATTERNS)?;
+    for unit in failed.iter().filter(|unit| !unit.has_job) {
+        let at: u64 = manager.property(&unit.path, "Unit", "InactiveEnterTimestampMonotonic")?;
+        if at < boot.userspace_usec {
+            manager.reset_failed(&unit.name)?;
+        }
+    }
+    Ok(())
 }
 
 fn has_begun(unit: &Unit) -> bool {

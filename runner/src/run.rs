@@ -54,7 +54,7 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         let finding = Finding { verdict, checks };
         match course.follow(&finding)? {
             Next::RestartServices => {
-                let details = act::restart::restart_failing_services(&manager)?;
+                let details = act::restart::restart_failing_services(&manager, &finding.checks)?;
                 fail_point::reached("restarted");
                 judge::run_again(&manager, &finding.checks)?;
                 course.finish(Action::Restart, Progress::Done, details);

@@ -64,7 +64,8 @@ pub fn settle(root: &Root, limit: Duration) -> Result<()> {
         }
     }
     lease::status("Looking for plugins that appeared since the boot began");
-    let late = late::start(root, &manager, &observe::find(root))?;
+    let boot = crate::boot::key(root)?;
+    let late = late::start(root, &manager, &boot, &observe::find(root))?;
     if !late.is_empty() {
         log::info!(
             "plugins that appeared since the boot began: {}",
@@ -72,7 +73,7 @@ pub fn settle(root: &Root, limit: Duration) -> Result<()> {
         );
     }
     let settled = Settled {
-        boot: crate::boot::key(root)?,
+        boot,
         settled: running.is_none(),
         running: running.unwrap_or_default(),
         limit_seconds: limit.as_secs(),

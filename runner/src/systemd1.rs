@@ -12,8 +12,12 @@ use zbus::{Message, MessageStream, OwnedObjectPath, OwnedVariant};
 use zbus_systemd::systemd1::{JobRemoved, ManagerProxy};
 use zruntime::SharedRuntime;
 
+use crate::fail_point;
+
 /// To connect: the socket exists even where no dbus-daemon will ever accept.
-const CONNECT_LIMIT: Duration = Duration::from_secs(15);
+const CONNECT_LIMIT: Duration = fail_point::limit(15, 2);
+/// zbus's own default leads through /var/run, which is not there where /var is missing.
+const ADDRESS: &str = "unix:path=/run/dbus/system_bus_socket";
 /// For one call: PID 1 is blocked for 0.5 s by a daemon-reload, longer on a machine that swaps.
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// What Subscribe answers the second time.
@@ -120,7 +124,7 @@ impl Manager {
     pub fn connect() -> Result<Self> {
         let runtime = SharedRuntime::current()?;
         let connect = async {
-            let connection = zbus::connection::Builder::system()
+            let connection = zbus::connection::Builder::address(ADDRESS)
                 .method_timeout(CALL_LIMIT)
                 .build()
                 .await?;
@@ -301,6 +305,15 @@ impl Manager {
             .map_err(|error| anyhow!("{}", plain(&error)))
             .with_context(|| format!("'{unit}' cannot be started"))?;
         Ok(())
+    }
+
+    /// Forgets that a unit failed.
+    ///
+    /// # Errors
+    /// When there is no such unit.
+    pub fn reset_failed(&self, unit: &str) -> Result<()> {
+        zbus::block_on(self.proxy.reset_failed_unit(unit.to_owned()))
+            .with_context(|| format!("the failure of '{unit}' cannot be reset"))
     }
 
     /// Calls `look` now and after every change of the job queue (at least every `at_least`), until it gives a value.

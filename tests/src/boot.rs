@@ -19,6 +19,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// No command inside may take longer, in seconds as timeout(1) wants it.
 const COMMAND_TIMEOUT: &str = "60";
 
+/// Waits for the command from outside the PID namespace. nsenter(1) would do it, but the end of a shutdown stops all
+/// processes before it kills them, and an nsenter whose child is stopped stops as well, for ever.
+const WAITING: &str = "\"$0\" \"$@\"; exit $?";
+
 /// How often a condition is looked at: short against a boot, long against the few ms that looking costs.
 pub(crate) const POLL: Duration = Duration::from_millis(30);
 
@@ -123,9 +127,11 @@ impl Boot {
             "--all",
             "--root",
             "--wd",
+            "--no-fork",
         ]);
         command.args(["env", "--ignore-environment", "LC_ALL=C.UTF-8"]);
         command.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.args(["sh", "-c", WAITING]);
         command
     }
 

@@ -1,15 +1,38 @@
 //! Owns running host programs: output is captured, and a failure says what was run and what it answered.
 
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// How often a program that might have been stopped is told to go on.
+const WAKE: Duration = Duration::from_millis(250);
 
 /// Runs a program to its end, whatever its exit status.
 pub(crate) fn output(command: &mut Command) -> Result<Output> {
-    command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run '{}'", shown(command)))
+    let what = format!("cannot run '{}'", shown(command));
+    let piped = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let child = piped
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| what.clone())?;
+    let group = Pid::from_child(&child);
+    let (done, is_done) = channel::<()>();
+    thread::scope(|scope| {
+        // A machine that shuts down stops what runs inside before it kills it, and nsenter(1) then stops itself too:
+        // for ever, with the machine's last process unreaped, if nobody wakes it up.
+        scope.spawn(move || {
+            while is_done.recv_timeout(WAKE) == Err(RecvTimeoutError::Timeout) {
+                let _ = kill_process_group(group, Signal::CONT);
+            }
+        });
+        let output = child.wait_with_output().context(what);
+        drop(done);
+        output
+    })
 }
 
 /// Runs a program that must succeed, and returns its standard output.

@@ -8,6 +8,7 @@ use health_checks::Root;
 
 use crate::command;
 use crate::facts::BootKey;
+use crate::fail_point;
 use crate::lease;
 use crate::runtime;
 use crate::systemd1::Manager;
@@ -25,6 +26,7 @@ pub fn reboot(root: &Root, boot: &BootKey, manager: Option<&Manager>) -> Result<
     if let Err(error) = runtime::write(root, runtime::REBOOT, boot) {
         log::warn!("{error:#}");
     }
+    fail_point::reached("rebooting");
     let mut said = Vec::new();
     match manager.map(|manager| manager.queue(TARGET, MODE)) {
         Some(Ok(())) => return Ok(()),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::facts::{CheckResult, Outcome};
 use crate::lease;
 use crate::messages;
 use crate::systemd1::{Manager, Verb};
@@ -12,17 +13,24 @@ use crate::systemd1::{Manager, Verb};
 const LIMIT: Duration = Duration::from_secs(200);
 
 /// Restarts every service that is failed or crash-looping, ours excepted: a plain plugin does not say which service
-/// it is about. Gives a line for each, for the incident.
+/// it is about. So are services that are failed checks themselves, whatever they do at the moment. Gives a line for
+/// each, for the incident.
 ///
 /// # Errors
 /// From the bus.
-pub fn restart_failing_services(manager: &Manager) -> Result<Vec<String>> {
-    let services: Vec<String> = manager
-        .units(&["failed", "auto-restart"], &["*.service"])?
+pub fn restart_failing_services(manager: &Manager, checks: &[Outcome]) -> Result<Vec<String>> {
+    let failing = manager.units(&["failed", "auto-restart"], &["*.service"])?;
+    let failed_checks = checks
+        .iter()
+        .filter(|check| check.result == CheckResult::Failed && check.unit.ends_with(".service"));
+    let mut services: Vec<String> = failing
         .into_iter()
         .map(|unit| unit.name)
+        .chain(failed_checks.map(|check| check.unit.clone()))
         .filter(|unit| !unit.starts_with("health-check"))
         .collect();
+    services.sort();
+    services.dedup();
     if services.is_empty() {
         log::info!(MESSAGE_ID = messages::RESTART; "no service is failed or crash-looping: none to restart");
         return Ok(vec!["no service was failed or crash-looping".to_owned()]);

@@ -112,7 +112,9 @@ impl Course<'_> {
             Action::Rollback => match self.machine.rollback_target() {
                 // Finished but for the reboot: the default is another one already.
                 None if !self.machine.is_default() => self.reboot(),
-                target => self.act(begun, target.as_ref()),
+                // Nowhere to go any more.
+                None => Ok(None),
+                Some(target) => self.act(begun, Some(&target)),
             },
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{Course, Finding, Next, failed_names};
 use crate::facts::{Action, SnapshotId};
+use crate::fail_point;
 use crate::journal;
 use crate::lease;
 use crate::observe::findings;
@@ -95,21 +96,23 @@ impl Course<'_> {
         if let Err(error) = self.machine.store.save_legacy(&booted) {
             self.warn(format!("{error:#}"));
         }
-        self.mark(&booted, &released);
         if was_open {
             log::info!("the incident is over; acknowledge it with 'health-checker reset'");
         }
-        self.report(
-            finding,
-            Action::None,
-            format!("{booted} is recorded as known good"),
-        );
+        // Before snapper is called, which may take its time: if we die there, the fail-safe must know that all is well.
+        let recorded = format!("{booted} is recorded as known good");
+        self.report(finding, Action::None, recorded.clone());
+        fail_point::reached("recorded");
+        if !self.mark(&booted, &released) {
+            self.report(finding, Action::None, recorded);
+        }
         Next::Healthy
     }
 
-    pub(super) fn mark(&mut self, good: &SnapshotId, released: &[SnapshotId]) {
+    /// Whether everything could be marked; if not, there are new warnings.
+    fn mark(&mut self, good: &SnapshotId, released: &[SnapshotId]) -> bool {
         let Some(snapshots) = self.machine.snapshots.as_ref() else {
-            return;
+            return true;
         };
         let mut failed = Vec::new();
         let marks = std::iter::once((good, Mark::Good))
@@ -119,7 +122,9 @@ impl Course<'_> {
                 failed.push(format!("{error:#}"));
             }
         }
+        let all = failed.is_empty();
         failed.into_iter().for_each(|error| self.warn(error));
+        all
     }
 
     pub(super) fn save(&mut self) {

@@ -1,5 +1,6 @@
 //! From the properties of a unit to the result of a check (FACTS §4 as a table). Pure.
 
+use super::steady::{self, Running};
 use crate::facts::CheckResult;
 
 /// The text for a unit that has no result because it was never started.
@@ -31,6 +32,8 @@ pub struct UnitFacts {
     pub assertion: bool,
     /// Whether it was ever started.
     pub was_active: bool,
+    /// A service with a running process.
+    pub running: Option<Running>,
 }
 
 /// The main process of a service.
@@ -73,6 +76,15 @@ impl UnitFacts {
             condition: false,
             assertion: false,
             was_active: false,
+            running: None,
+        }
+    }
+
+    /// A unit that an administrator switched off.
+    pub fn masked() -> Self {
+        Self {
+            load: "masked".to_owned(),
+            ..Self::not_found()
         }
     }
 }
@@ -87,7 +99,10 @@ pub fn classify(facts: &UnitFacts) -> (CheckResult, String) {
             Error,
             "the unit file is not valid: see 'systemctl status' of it".to_owned(),
         ),
-        (_, "active") => (Passed, String::new()),
+        (_, "active") => {
+            let objection = facts.running.and_then(steady::objection);
+            objection.unwrap_or((Passed, String::new()))
+        }
         (_, "failed") => failed(facts),
         (_, "activating") if facts.sub == "auto-restart" => (
             Failed,
@@ -216,6 +231,17 @@ mod tests {
         let rows = [
             (service("active", "", 1, 0), Passed, ""),
             (service("active", "", 1, 7), Passed, ""),
+            (
+                UnitFacts {
+                    running: Some(Running {
+                        for_usec: 0,
+                        restarts: 9,
+                    }),
+                    ..service("active", "", 0, 0)
+                },
+                Failed,
+                "crash-looping",
+            ),
             (service("failed", "exit-code", 1, 7), Failed, "status 7"),
             (service("failed", "signal", 2, 9), Failed, "signal 9"),
             (service("failed", "core-dump", 3, 11), Failed, "signal 11"),
@@ -283,14 +309,7 @@ mod tests {
                 "no result",
             ),
             (UnitFacts::not_found(), Error, "does not exist"),
-            (
-                UnitFacts {
-                    load: "masked".to_owned(),
-                    ..UnitFacts::not_found()
-                },
-                Skipped,
-                "masked",
-            ),
+            (UnitFacts::masked(), Skipped, "masked"),
             (
                 UnitFacts {
                     load: "bad-setting".to_owned(),

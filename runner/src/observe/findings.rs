@@ -14,8 +14,8 @@ use crate::systemd1::Manager;
 
 const RUNNER: &str = "health-checker.service";
 const SETTLE: &str = "health-check-settle.service";
-/// Modes in which a machine waits for somebody at its console.
-const BROKEN_MODES: [&str; 4] = [
+/// Units of modes in which a machine waits for somebody at its console.
+pub const BROKEN_MODES: [&str; 4] = [
     "emergency.target",
     "rescue.target",
     "emergency.service",
@@ -39,10 +39,7 @@ pub fn boot_mode(manager: &Manager) -> Result<Option<Outcome>> {
         .units(&["active", "activating"], &BROKEN_MODES)?
         .first()
     {
-        return Ok(finding(format!(
-            "the boot fell into '{}': see 'journalctl -b -p warning'",
-            unit.name
-        )));
+        return Ok(finding(fell_into(&unit.name)));
     }
     // The targets that pull us in: one of them must have been reached, or be on its way.
     let Some(runner) = manager
@@ -67,6 +64,12 @@ pub fn boot_mode(manager: &Manager) -> Result<Option<Outcome>> {
         "'{}' was not reached and is not on its way: see 'journalctl -b -p warning'",
         wanted_by.join("', '")
     )))
+}
+
+/// The sentence about a boot in which one of [`BROKEN_MODES`] is active.
+pub fn fell_into(unit: &str) -> String {
+    let mode = unit.split('.').next().unwrap_or(unit);
+    format!("the boot fell into {mode} mode: see 'journalctl -b -p warning'")
 }
 
 /// A boot that did not settle fails a new snapshot if the boots of the known good one did settle.

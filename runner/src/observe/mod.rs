@@ -2,8 +2,10 @@
 
 pub mod classify;
 pub mod findings;
+mod steady;
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use health_checks::{Check, Found, Root, Stage, TARGET};
@@ -12,6 +14,11 @@ use crate::facts::{CheckResult, Outcome, Severity};
 use crate::judge::is_ours;
 use crate::systemd1::{Manager, Unit};
 use classify::{Process, UnitFacts, classify};
+use steady::Running;
+
+/// DefaultTimeoutStartSec= of systemd: what is still starting then will not come.
+const PENDING_LIMIT: Duration = Duration::from_secs(90);
+const PENDING_LOOK: Duration = Duration::from_secs(1);
 
 /// An element of ExecStart=: path, arguments, whether failure is ignored, start and exit by both clocks (wall clock
 /// first), process, code, status.
@@ -28,6 +35,8 @@ pub struct Expected {
     pub source: Option<String>,
     /// How much it counts.
     pub severity: Severity,
+    /// Its plugin is a link to /dev/null: there is nothing to run, whatever its unit is.
+    pub switched_off: bool,
 }
 
 /// All checks: what the health target requires and wants, and every plugin, whether it has a unit or not, so that
@@ -63,6 +72,7 @@ pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
                 name: unit.clone(),
                 source: None,
                 severity,
+                switched_off: false,
                 unit,
             },
         })
@@ -76,6 +86,7 @@ impl From<&Check> for Expected {
             name: check.name.clone(),
             source: Some(check.source.to_string_lossy().into_owned()),
             severity: check.severity.into(),
+            switched_off: check.command.is_empty(),
         }
     }
 }
@@ -100,6 +111,7 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
         .iter()
         .map(|check| {
             let facts = match units.remove(&check.unit) {
+                _ if check.switched_off => UnitFacts::masked(),
                 Some(unit) => facts(manager, unit)?,
                 None => UnitFacts::not_found(),
             };
@@ -116,6 +128,39 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
             })
         })
         .collect()
+}
+
+/// What came of each check, once all have a result: units that others brought into the health target may still be
+/// starting, or not have been running for long enough. Calls `waiting` while it waits.
+///
+/// # Errors
+/// From the bus.
+pub fn awaited(
+    manager: &Manager,
+    expected: &[Expected],
+    waiting: &dyn Fn(&[Outcome]),
+) -> Result<Vec<Outcome>> {
+    let started = Instant::now();
+    loop {
+        let checks = outcomes(manager, expected)?;
+        let pending = |check: &Outcome| check.result == CheckResult::Pending;
+        if !checks.iter().any(pending) || started.elapsed() > PENDING_LIMIT {
+            return Ok(checks);
+        }
+        waiting(&checks);
+        std::thread::sleep(PENDING_LOOK);
+    }
+}
+
+/// Says why checks that were not started could not be: the results of trying it, unit by unit.
+pub fn explain_never_started(checks: &mut [Outcome], units: &[String], results: Vec<String>) {
+    for (unit, result) in units.iter().zip(results) {
+        let never =
+            |check: &&mut Outcome| check.unit == *unit && check.message == classify::NEVER_STARTED;
+        if let Some(check) = checks.iter_mut().find(never) {
+            check.message = format!("could not be started: {result}");
+        }
+    }
 }
 
 /// Reads no more than what the state of the unit makes necessary: each property is a call.
@@ -142,6 +187,14 @@ fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
             started_usec: usec("ExecMainStartTimestampMonotonic")?,
             exited_usec: usec("ExecMainExitTimestampMonotonic")?,
         });
+        if facts.active == "active" && facts.sub == "running" {
+            let since =
+                manager.property::<u64>(&unit.path, "Unit", "ActiveEnterTimestampMonotonic")?;
+            facts.running = Some(Running {
+                for_usec: crate::boot::monotonic_usec().saturating_sub(since),
+                restarts: manager.property(&unit.path, "Service", "NRestarts")?,
+            });
+        }
         if facts.active != "active" {
             facts.result = manager.property(&unit.path, "Service", "Result")?;
             facts.limit_usec = usec("TimeoutStartUSec")?;

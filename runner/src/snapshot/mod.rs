@@ -5,14 +5,14 @@ pub mod marks;
 pub mod mountinfo;
 pub mod rollback;
 
+use std::ffi::CString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use health_checks::Root;
+use rustix::mount::MountFlags;
 
-use crate::command;
 use crate::facts::SnapshotId;
 use mountinfo::Mount;
 
@@ -20,8 +20,6 @@ use mountinfo::Mount;
 const SNAPSHOTS: &str = "/.snapshots";
 /// Where we mount them ourselves if the machine did not.
 const OWN_MOUNT: &str = "/run/health-checker/snapshots";
-/// A mount takes milliseconds; a dead disk takes for ever.
-const MOUNT_LIMIT: Duration = Duration::from_secs(30);
 
 /// A machine that was booted from a snapshot of snapper on btrfs.
 #[derive(Debug)]
@@ -123,42 +121,34 @@ fn directory(root: &Root, mount: &Mount, number: u64) -> PathBuf {
         return own;
     }
     let subvolume = mount.root.trim_end_matches(&format!("/{number}/snapshot"));
-    let mounted = std::fs::create_dir_all(&own)
-        .map_err(Into::into)
-        .and_then(|()| {
-            let options = format!("subvol={subvolume}");
-            let target = own.to_string_lossy();
-            command::run(
-                &[
-                    "mount",
-                    "-t",
-                    "btrfs",
-                    "-o",
-                    &options,
-                    &mount.source,
-                    &target,
-                ],
-                MOUNT_LIMIT,
-                &|| {},
-            )
-        });
-    match mounted {
-        Ok(ended) if ended.success() => {
+    match mount_subvolume(&mount.source, subvolume, &own) {
+        Ok(()) => {
             log::warn!(
                 "'{SNAPSHOTS}' is not mounted: using '{OWN_MOUNT}' instead; see 'systemctl status .snapshots.mount'"
             );
             own
         }
-        Ok(ended) => {
+        Err(error) => {
             log::warn!(
-                "'{SNAPSHOTS}' is not mounted, and mounting '{subvolume}' of '{}' failed: {ended}",
+                "'{SNAPSHOTS}' is not mounted, and '{subvolume}' of '{}' cannot be mounted: {error:#}",
                 mount.source
             );
             usual
         }
-        Err(error) => {
-            log::warn!("'{SNAPSHOTS}' is not mounted, and cannot be mounted: {error:#}");
-            usual
-        }
     }
+}
+
+/// By the system call: an update may have broken mount(8) as well.
+fn mount_subvolume(device: &str, subvolume: &str, point: &Path) -> Result<()> {
+    std::fs::create_dir_all(point)
+        .with_context(|| format!("cannot create '{}'", point.display()))?;
+    let options = CString::new(format!("subvol={subvolume}"))?;
+    let options = Some(options.as_c_str());
+    Ok(rustix::mount::mount(
+        device,
+        point,
+        "btrfs",
+        MountFlags::empty(),
+        options,
+    )?)
 }

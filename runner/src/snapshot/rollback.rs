@@ -6,13 +6,15 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::mount::MountFlags;
 
 use super::{Snapshots, ioctl};
 use crate::command;
 use crate::facts::SnapshotId;
+use crate::fail_point;
 
 /// transactional-update with boot loader plug-ins took 34 s in an emulated machine.
-const TOOL_LIMIT: Duration = Duration::from_secs(180);
+const TOOL_LIMIT: Duration = fail_point::limit(180, 8);
 /// How long a running update may hold the lock before the next tool is tried.
 const LOCK_LIMIT: Duration = Duration::from_secs(600);
 const LOCK_POLL: Duration = Duration::from_secs(2);
@@ -58,7 +60,7 @@ pub fn roll_back(
             let outcome = match tool {
                 Tool::TransactionalUpdate => transactional_update(target, tick),
                 Tool::Snapper => snapper(target, tick),
-                Tool::Btrfs => set_default(snapshots, target, tick),
+                Tool::Btrfs => set_default(snapshots, target),
             };
             let outcome = outcome.unwrap_or_else(|error| format!("{error:#}"));
             log::info!("rollback to {target} by {}: {outcome}", tool.name());
@@ -129,17 +131,24 @@ fn snapper(target: &SnapshotId, tick: &dyn Fn()) -> Result<String> {
     Ok(command::run(&argv, TOOL_LIMIT, tick)?.to_string())
 }
 
-fn set_default(snapshots: &Snapshots, target: &SnapshotId, tick: &dyn Fn()) -> Result<String> {
-    let directory = snapshots.directory.to_string_lossy();
+fn set_default(snapshots: &Snapshots, target: &SnapshotId) -> Result<String> {
+    let directory = &snapshots.directory;
     let set = || -> Result<()> {
         Ok(ioctl::set_default_subvolume(
-            File::open(&snapshots.directory)?,
+            File::open(directory)?,
             target.id,
         )?)
     };
     if set().is_err() {
-        let remounted = command::run(&["mount", "-o", "remount,rw", &directory], TOOL_LIMIT, tick)?;
-        set().with_context(|| format!("'{directory}' is not writable (remount: {remounted})"))?;
+        // Read-only. By the system call: an update may have broken mount(8) as well.
+        let remounted = rustix::mount::mount_remount(directory, MountFlags::empty(), "");
+        let remounted = remounted.map_or_else(|error| error.to_string(), |()| "done".to_owned());
+        set().with_context(|| {
+            format!(
+                "'{}' is not writable (remount: {remounted})",
+                directory.display()
+            )
+        })?;
     }
     Ok("default subvolume set".to_owned())
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use health_checks::Root;
 
 use super::{KnownGood, State, VERSION, legacy};
@@ -17,6 +17,10 @@ pub const DIRECTORY: &str = "/var/lib/health-checker";
 const FILE: &str = "state.json";
 /// Far above any real state; a file larger than this is not ours.
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// linux/magic.h
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
+const RAMFS_MAGIC: rustix::fs::FsWord = 0x8584_58f6;
 
 /// What was found on disk.
 #[derive(Debug)]
@@ -57,10 +61,7 @@ impl Store {
         match read(&path) {
             Ok(text) => match parse(&text) {
                 Ok(state) => return Loaded { state, warnings },
-                Err(error) => {
-                    let kept = self.put_aside(&path);
-                    warnings.push(format!("'{}': {error}{kept}{what_is_left}", path.display()));
-                }
+                Err(error) => warnings.push(format!("'{}' {error}{what_is_left}", path.display())),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => warnings.push(format!("'{}': {error}{what_is_left}", path.display())),
@@ -96,17 +97,26 @@ impl Store {
         good
     }
 
-    /// A damaged file is kept for whoever wants to know what was in it, and never overwritten by the next one.
-    fn put_aside(&self, path: &Path) -> String {
+    /// What is there and is no state of ours is kept for whoever wants to know what was in it: the next state must
+    /// not overwrite it, and a directory would be in its way.
+    fn put_aside(&self, path: &Path) {
+        match read(path).map(|text| parse(&text)) {
+            Ok(Ok(_)) => return,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return,
+            Ok(Err(_)) | Err(_) => {}
+        }
         let name = (1..100)
             .map(|n| path.with_extension(format!("json.damaged-{n}")))
-            .find(|name| !name.exists());
-        match name {
-            Some(name) => match fs::rename(path, &name) {
-                Ok(()) => format!(" (kept as '{}')", name.display()),
-                Err(error) => format!(" (cannot be kept as '{}': {error})", name.display()),
-            },
-            None => String::new(),
+            .find(|name| fs::symlink_metadata(name).is_err());
+        let Some(name) = name else { return };
+        match fs::rename(path, &name) {
+            Ok(()) => log::warn!(
+                "'{}' could not be used and is kept as '{}'",
+                path.display(),
+                name.display()
+            ),
+            // If it is really in the way, writing fails and says so.
+            Err(error) => log::warn!("'{}' cannot be put aside: {error}", path.display()),
         }
     }
 
@@ -121,6 +131,8 @@ impl Store {
             .with_context(|| format!("cannot create '{}'", self.directory.display()))?;
         fs::set_permissions(&self.directory, fs::Permissions::from_mode(0o700))
             .with_context(|| format!("cannot protect '{}'", self.directory.display()))?;
+        must_outlive_a_reboot(&self.directory)?;
+        self.put_aside(&self.path());
         replace(&self.path(), &text, 0o600)?;
         // The directory itself may be new.
         sync_directory(self.directory.parent())
@@ -137,6 +149,21 @@ impl Store {
         }
         replace(&self.legacy, legacy::render(good).as_bytes(), 0o644)
     }
+}
+
+/// A state in memory is gone after the reboot that it was to limit: each boot would begin anew, for ever.
+fn must_outlive_a_reboot(directory: &Path) -> Result<()> {
+    let kind = rustix::fs::statfs(directory)
+        .with_context(|| format!("cannot look at '{}'", directory.display()))?
+        .f_type;
+    if [TMPFS_MAGIC, RAMFS_MAGIC].contains(&kind) {
+        bail!(
+            "'{}' is in memory (tmpfs) and does not outlive a reboot: see 'findmnt --target {}'",
+            directory.display(),
+            directory.display()
+        );
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -197,7 +224,7 @@ mod tests {
     use super::*;
 
     fn store() -> (tempfile::TempDir, Store) {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir_in("/var/tmp").unwrap();
         let store = Store::new(&Root::at(directory.path()));
         (directory, store)
     }
@@ -250,8 +277,12 @@ mod tests {
             let loaded = store.load(None);
             assert_eq!(loaded.state, State::default(), "{damaged:?}");
             assert_eq!(loaded.warnings.len(), 1, "{damaged:?}");
+            // Looking changes nothing; the next state does not overwrite it.
+            assert_eq!(fs::read_to_string(store.path()).unwrap(), damaged);
+            store.save(&loaded.state).unwrap();
             let kept = store.path().with_extension("json.damaged-1");
             assert_eq!(fs::read_to_string(kept).unwrap(), damaged);
+            assert!(store.load(None).warnings.is_empty());
         }
     }
 
@@ -269,11 +300,22 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_or_a_giant_in_its_place_is_reported() {
+    fn a_directory_in_its_place_is_reported_and_put_aside() {
         let (_directory, store) = store();
         fs::create_dir_all(store.path()).unwrap();
         assert_eq!(store.load(None).warnings.len(), 1);
-        assert!(store.save(&State::default()).is_err());
+        store.save(&State::default()).unwrap();
+        assert!(store.load(None).warnings.is_empty());
+        assert!(store.path().with_extension("json.damaged-1").is_dir());
+    }
+
+    #[test]
+    fn a_state_in_memory_is_not_written_down() {
+        let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+        let error = Store::new(&Root::at(directory.path()))
+            .save(&State::default())
+            .unwrap_err();
+        assert!(error.to_string().contains("in memory"), "{error:#}");
     }
 
     #[test]

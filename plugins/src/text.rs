@@ -1,0 +1,143 @@
+//! Foreign text made fit for one line of a log, and the wildcards of unit names.
+
+/// The most that a message shows of a foreign text.
+const EXCERPT_CHARS: usize = 160;
+
+/// The text on one line: spaces run together, control characters left out, cut when long.
+pub fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(EXCERPT_CHARS) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line,
+    }
+}
+
+/// The text without control characters and line ends, so that it cannot disturb a terminal or log.
+pub fn plain(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+/// The text on one line in single ticks; "nothing" for an empty one.
+pub fn quoted(text: &str) -> String {
+    match one_line(text).as_str() {
+        "" => "nothing".into(),
+        line => format!("'{line}'"),
+    }
+}
+
+/// Several names, each in single ticks.
+pub fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let quoted: Vec<_> = names
+        .iter()
+        .map(|name| format!("'{}'", name.as_ref()))
+        .collect();
+    quoted.join(", ")
+}
+
+/// Whether systemd would take this for a pattern of unit names.
+pub fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// Whether a name matches a pattern with `*`, `?` and `[abc]`, `[a-z]`, `[!abc]` (glob(7)).
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let name: Vec<char> = name.chars().collect();
+    let (mut p, mut n) = (0, 0);
+    // Where to go on if a later part does not match: behind the last `*`, one character further.
+    let mut retry: Option<(usize, usize)> = None;
+    while n < name.len() {
+        if pattern.get(p) == Some(&'*') {
+            retry = Some((p + 1, n));
+            p += 1;
+        } else if let Some(length) = matches_one(&pattern[p..], name[n]) {
+            p += length;
+            n += 1;
+        } else if let Some((after_star, start)) = retry {
+            (p, n) = (after_star, start + 1);
+            retry = Some((after_star, start + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// How much of the pattern this one character takes, if it matches.
+fn matches_one(pattern: &[char], c: char) -> Option<usize> {
+    match pattern.first()? {
+        '?' => Some(1),
+        '[' => {
+            // A bracket right behind the first, or behind its !, is a character like others.
+            let negated = matches!(pattern.get(1), Some('!' | '^'));
+            let first = if negated { 2 } else { 1 };
+            let Some(length) = pattern.iter().skip(first + 1).position(|c| *c == ']') else {
+                return (c == '[').then_some(1);
+            };
+            let end = first + 1 + length;
+            (in_set(&pattern[first..end], c) != negated).then_some(end + 1)
+        }
+        literal => (*literal == c).then_some(1),
+    }
+}
+
+fn in_set(mut set: &[char], c: char) -> bool {
+    loop {
+        match set {
+            [] => return false,
+            [low, '-', high, ..] if (*low..=*high).contains(&c) => return true,
+            [_, '-', _, rest @ ..] => set = rest,
+            [one, rest @ ..] => {
+                if *one == c {
+                    return true;
+                }
+                set = rest;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_on_its_line() {
+        assert_eq!(one_line(" a\n\tb \x1b[31mc\r\n"), "a b [31mc");
+        assert_eq!(plain("a\nb\x07c  d"), "a b c  d");
+        assert_eq!(quoted("\n"), "nothing");
+        let cut = one_line(&"ä".repeat(1000));
+        assert_eq!(cut.chars().count(), EXCERPT_CHARS + 1);
+    }
+
+    #[test]
+    fn patterns_match_as_glob_does() {
+        for (pattern, name, expected) in [
+            ("ssh.service", "ssh.service", true),
+            ("ssh.service", "ssh.servic", false),
+            ("ssh*", "ssh.service", true),
+            ("*", "", true),
+            ("*.service", "a.service", true),
+            ("*.service", "a.service.d", false),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("a[bc]d", "acd", true),
+            ("a[!bc]d", "acd", false),
+            ("a[0-9]", "a7", true),
+            ("a[0-9]", "ax", false),
+            ("a[]]b", "a]b", true),
+            ("a[b", "a[b", true),
+            ("[!]]", "x", true),
+            ("a[", "a[", true),
+            ("app@*.service", "app@a\\x20b.service", true),
+        ] {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}
