@@ -29,9 +29,8 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let manager = Manager::connect()?;
     lease::status("Waiting for the health checks");
-    judge::wait(&manager);
+    let manager = judge::wait()?;
     lease::status("Looking at this boot");
     let mut machine = Machine::look(root)?;
     for warning in &machine.warnings {
