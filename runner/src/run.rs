@@ -15,7 +15,6 @@ use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
 use crate::state::incident::Progress;
-use crate::systemd1::Manager;
 use crate::table;
 
 /// See the module. The exit status is 0 exactly if the boot is healthy: boot-complete.target is reached then.
