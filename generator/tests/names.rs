@@ -112,7 +112,7 @@ fn every_name_in_both_directories() {
                 false => format!("HEALTH_CHECK={instance}"),
             };
             let drop_in = format!(
-                "    [Unit]\n    Description=Health check {description}\n{source}\n    [Service]\n    \
+                "    [Unit]\n    Description=Health check {description}\n{source}    After=health-check-settle.service\n\n    [Service]\n    \
                  ExecStart=\n    ExecStart={executable} check\n    \
                  SyslogIdentifier=health-checker/{instance}\n    LogExtraFields={field}\n"
             );
