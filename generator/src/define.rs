@@ -77,6 +77,11 @@ pub(crate) fn definition(name: &OsStr, source: PathBuf, files: &[(PathBuf, Strin
         keys.probe(key, probe, &settings)
     });
     service_lines.extend(service.iter().map(passed));
+    let place = |defect: &Warning| {
+        let file = files.iter().position(|(path, _)| *path == defect.path);
+        (file, defect.line)
+    };
+    keys.defects.sort_by_key(place);
     Definition {
         has_command,
         check: Check {
@@ -180,24 +185,22 @@ impl Keys<'_> {
         }
     }
 
-    /// The key of the command. Of several the first one in the table, each other one is a defect.
+    /// The key of the command. Of several the first one in the files, each other one is a defect.
     fn command(&mut self) -> Option<&'static Key> {
-        let is_command = |key: &&Key| matches!(key.role, Role::Exec | Role::Probe(_));
-        let mut commands = KEYS
+        let mut commands: Vec<(Assignment, &Key)> = KEYS
             .iter()
-            .filter(is_command)
-            .filter(|key| self.assigned.contains_key(key.name))
-            .collect::<Vec<_>>()
-            .into_iter();
-        let first = commands.next()?;
-        for other in commands {
+            .filter(|key| matches!(key.role, Role::Exec | Role::Probe(_)))
+            .filter_map(|key| Some((self.first(key.name)?, key)))
+            .collect();
+        commands.sort_by_key(|(at, _)| (at.file, at.entry.line));
+        let mut commands = commands.into_iter();
+        let (_, first) = commands.next()?;
+        for (at, other) in commands {
             let text = format!(
                 "'{}=' beside '{}=': a check has one command; make two checks, or take one back with '{}='",
                 other.name, first.name, first.name
             );
-            if let Some(at) = self.first(other.name) {
-                self.defect(&at, text);
-            }
+            self.defect(&at, text);
         }
         if let Some(at) = self.first("CommandOutput")
             && has_semicolon(&at.entry.value)

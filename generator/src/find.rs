@@ -143,8 +143,17 @@ impl Search<'_> {
     }
 
     fn has_plugin(&self, origin: Origin, file_name: &OsStr) -> bool {
-        let entry = plugin::examine(self.root, self.stage, self.trust, origin, file_name);
-        matches!(entry, Entry::Check(..))
+        let directory = self.root.resolve(Path::new(origin.directory()));
+        let exists = |directory: PathBuf| {
+            let path = self.root.join(directory.join(file_name));
+            path.symlink_metadata().is_ok()
+        };
+        // A link to nothing would otherwise look like nothing.
+        directory.is_ok_and(exists)
+            && matches!(
+                plugin::examine(self.root, self.stage, self.trust, origin, file_name),
+                Entry::Check(..)
+            )
     }
 
     fn plugins(&mut self, origin: Origin, tell: &mut impl FnMut(Step<'_>)) {

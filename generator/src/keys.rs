@@ -43,7 +43,7 @@ pub(crate) enum Needs {
     Everything,
     /// Sockets of the network.
     Network,
-    /// The system bus, or files in /proc that anybody may read.
+    /// systemd over its bus, or files in /proc that anybody may read.
     Local,
 }
 
