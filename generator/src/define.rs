@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::check::{Check, Kind, Origin, Severity, Warning};
+use crate::command_words::has_semicolon;
 use crate::keys::{KEYS, Key, Needs, Probe, Role};
 use crate::parse::ends_in_backslash;
 use crate::render::word;
 use crate::sections::{Assignment, Sections, merge, warning};
 use crate::settings::{RETRY, STABLE, Settings};
-use crate::value::{Value, has_semicolon};
+use crate::value::Value;
 use crate::{name, sandbox, span};
 
 /// Where health-probe is installed.

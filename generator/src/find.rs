@@ -29,7 +29,7 @@ pub enum Step<'a> {
     /// This directory or file is looked at next.
     Look(&'a Path),
     /// A check.
-    Check(Check),
+    Check(Box<Check>),
     /// A file that is no check.
     Ignored(Ignored),
     /// Something is wrong.
@@ -41,7 +41,7 @@ pub fn find(root: &Root, stage: Stage) -> Found {
     let mut found = Found::default();
     scan(root, stage, |step| match step {
         Step::Look(_) => {}
-        Step::Check(check) => found.checks.push(check),
+        Step::Check(check) => found.checks.push(*check),
         Step::Ignored(ignored) => found.ignored.push(ignored),
         Step::Warning(warning) => found.warnings.push(warning),
     });
@@ -181,7 +181,7 @@ impl Search<'_> {
                         settings.used = true;
                         check.set(&settings.check);
                     }
-                    self.tell_check(check, file_name, tell);
+                    self.tell_check(*check, file_name, tell);
                 }
             }
         }
@@ -232,7 +232,7 @@ impl Search<'_> {
         for defect in &check.defects {
             tell(Step::Warning(defect.clone()));
         }
-        tell(Step::Check(check));
+        tell(Step::Check(Box::new(check)));
     }
 }
 

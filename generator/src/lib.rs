@@ -14,12 +14,14 @@ pub mod parse;
 
 mod check;
 mod command_line;
+mod command_words;
 mod define;
 mod directory;
 mod find;
 mod keys;
 mod load;
 mod mask;
+mod network;
 mod order;
 mod plugin;
 mod render;
@@ -29,6 +31,7 @@ mod sections;
 mod settings;
 mod span;
 mod trust;
+mod unit_names;
 mod value;
 mod write;
 

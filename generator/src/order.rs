@@ -45,9 +45,10 @@ pub(crate) fn cycles(nodes: &[Node]) -> Vec<Option<String>> {
     }
     // An edge leads from a unit to one that it is after.
     let mut edges: Vec<Vec<usize>> = vec![Vec::new(); names.len()];
-    for number in 1..STATIC.len() {
-        edges[number].push(number - 1);
-    }
+    let statics = edges.iter_mut().take(STATIC.len()).skip(1);
+    statics
+        .enumerate()
+        .for_each(|(before, edges)| edges.push(before));
     for (index, node) in nodes.iter().enumerate() {
         let this = STATIC.len() + index;
         let known = |unit: &String| numbers.get(unit.as_str()).copied();

@@ -19,7 +19,7 @@ const HEAD: u64 = 80;
 /// What an entry turned out to be.
 pub(crate) enum Entry {
     /// A check, and what should be said about it.
-    Check(Check, Option<String>),
+    Check(Box<Check>, Option<String>),
     /// No check, because of this.
     Ignored(String),
 }
@@ -51,7 +51,7 @@ pub(crate) fn examine(
         if let Some(text) = &untrusted {
             check.distrust(text.clone());
         }
-        Entry::Check(check, warning)
+        Entry::Check(Box::new(check), warning)
     };
     let unsure = |what: &str, error: &io::Error| {
         let text =

@@ -2,29 +2,14 @@
 
 use std::time::Duration;
 
+use crate::command_words::check_command;
+use crate::network::{is_address, is_status, is_url};
 use crate::parse::shown;
 use crate::span;
+use crate::unit_names::units;
 
 /// A longer one is a mistake, and would hold back the verdict.
 const SPAN_MAX: Duration = Duration::from_secs(3600);
-
-/// systemd.unit(5), "at most 255 characters".
-const UNIT_MAX: usize = 255;
-
-/// Kinds of unit files; a name without one of these endings is none.
-const UNIT_TYPES: [&str; 11] = [
-    "service",
-    "socket",
-    "target",
-    "device",
-    "mount",
-    "automount",
-    "swap",
-    "timer",
-    "path",
-    "slice",
-    "scope",
-];
 
 /// What a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +34,7 @@ pub(crate) enum Value {
     Names,
     /// An absolute path.
     Path,
-    /// HOST:PORT, [ADDRESS]:PORT or unix:/path.
+    /// `HOST:PORT`, `[ADDRESS]:PORT` or `unix:/path`.
     Address,
     /// http:// or https://.
     Url,
@@ -159,7 +144,8 @@ fn boolean(value: &str) -> Option<bool> {
     }
 }
 
-fn number(value: &str, max: u32) -> Option<u32> {
+/// A plain decimal number up to `max`.
+pub(crate) fn number(value: &str, max: u32) -> Option<u32> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.parse::<u32>().ok().filter(|number| *number <= max);
     if digits { number } else { None }
@@ -178,110 +164,6 @@ fn check_specifiers(value: &str) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// A command line that systemd would refuse leaves a unit without a reason that anybody finds.
-fn check_command(value: &str) -> Result<(), String> {
-    let command = value.trim_start_matches(['@', '-', ':', '+', '!', '|']);
-    let first = command.split_whitespace().next().unwrap_or_default();
-    let path = first.trim_start_matches(['"', '\'']);
-    if path.is_empty() || (path.contains('/') && !path.starts_with(['/', '%'])) {
-        return Err(format!(
-            "'{}' does not begin with a program, as an absolute path",
-            shown(value)
-        ));
-    }
-    let mut quote = None;
-    let mut chars = value.chars();
-    let mut begin = true;
-    while let Some(c) = chars.next() {
-        match (c, quote) {
-            ('\\', _) => {
-                if chars.next().is_none() {
-                    return Err(format!("'{}' ends in a single backslash", shown(value)));
-                }
-            }
-            ('"' | '\'', None) if begin => quote = Some(c),
-            (c, Some(open)) if c == open => quote = None,
-            _ => {}
-        }
-        begin = quote.is_none() && c.is_whitespace();
-    }
-    match quote {
-        Some(open) => Err(format!("'{}' has no closing {open}", shown(value))),
-        None => Ok(()),
-    }
-}
-
-/// Whether a command line is more than one: a `;` of its own starts another one in ExecStart=.
-pub(crate) fn has_semicolon(command: &str) -> bool {
-    command.split_whitespace().any(|word| word == ";")
-}
-
-fn units(value: &str, globs: bool) -> Result<Vec<String>, String> {
-    let words = value.split_whitespace();
-    words
-        .map(|word| match unit_problem(word, globs) {
-            None => Ok(word.to_owned()),
-            Some(problem) => Err(format!("'{}' {problem}", shown(word))),
-        })
-        .collect()
-}
-
-/// What is wrong with the name of a unit.
-fn unit_problem(word: &str, globs: bool) -> Option<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
-    let glob = |c: char| globs && "*?[]!^".contains(c);
-    let Some((stem, ending)) = word.rsplit_once('.') else {
-        let text = "is not the name of a unit; did you mean";
-        return Some(format!("{text} '{}.service'?", shown(word)));
-    };
-    if !UNIT_TYPES.contains(&ending) && !ending.contains(glob) {
-        let text = "is not the name of a unit: it does not end in '.service' or another kind";
-        return Some(format!("{text}; did you mean '{}.service'?", shown(word)));
-    }
-    if let Some(c) = word.chars().find(|c| !plain(*c) && !glob(*c)) {
-        return Some(format!("is not the name of a unit: it contains '{c}'"));
-    }
-    if stem.is_empty() || stem.starts_with('@') || word.len() > UNIT_MAX {
-        return Some("is not the name of a unit".to_owned());
-    }
-    stem.ends_with('@')
-        .then(|| "is a template; name an instance such as 'getty@tty1.service'".to_owned())
-}
-
-fn is_address(value: &str) -> bool {
-    if let Some(path) = value.strip_prefix("unix:") {
-        return path.starts_with(['/', '%']);
-    }
-    let Some((host, port)) = value.rsplit_once(':') else {
-        return false;
-    };
-    let inner = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'));
-    let host_ok = match inner {
-        Some(address) => address.contains(':') && !address.contains(['[', ']']),
-        None => !host.is_empty() && !host.contains([':', '[', ']', '/', '@']),
-    };
-    host_ok
-        && !host.contains(char::is_whitespace)
-        && number(port, 65_535).is_some_and(|port| port > 0)
-}
-
-fn is_url(value: &str) -> bool {
-    let rest = value
-        .strip_prefix("http://")
-        .or_else(|| value.strip_prefix("https://"));
-    rest.is_some_and(|rest| {
-        !rest.is_empty() && !rest.starts_with(['/', ':']) && !rest.contains(char::is_whitespace)
-    })
-}
-
-fn is_status(word: &str) -> bool {
-    let word = word.trim();
-    let digit = |c: char| c.is_ascii_digit() || c == 'x';
-    word.len() == 3 && word.starts_with(['1', '2', '3', '4', '5']) && word.chars().all(digit)
 }
 
 /// The amount as systemd has to read it: '%' would begin a specifier.
@@ -352,98 +234,9 @@ mod tests {
         ok(Value::Age, &["30d", "0"]);
         bad(Value::Amount, &["", "%", "G", "1.", "-1", "1X", "10%%%"]);
         bad(Value::Text, &["50%", "% x", "%1"]);
-    }
-
-    #[test]
-    fn names_of_units() {
-        ok(
-            Value::Units,
-            &[
-                "nginx.service",
-                "getty@tty1.service",
-                r"a\x2db.mount",
-                "a.b.socket",
-            ],
-        );
-        bad(
-            Value::Units,
-            &[
-                "nginx",
-                "a.b",
-                "x*.service",
-                ".service",
-                "@x.service",
-                "a@.service",
-                "%i.service",
-            ],
-        );
-        ok(Value::Globs, &["x*.service", "x.*", "a[bc]?.timer"]);
-        let text = Value::Units.words("nginx").unwrap_err();
-        assert!(text.ends_with("did you mean 'nginx.service'?"), "{text}");
-    }
-
-    #[test]
-    fn places_in_the_network() {
-        ok(
-            Value::Address,
-            &["localhost:22", "[::1]:80", "unix:/run/x.sock", "%H:443"],
-        );
-        bad(
-            Value::Address,
-            &[
-                "localhost",
-                "localhost:",
-                "h:0",
-                "h:65536",
-                "::1:80",
-                "[x]:1",
-                "unix:x",
-                "a b:1",
-            ],
-        );
-        ok(Value::Url, &["http://localhost", "https://[::1]:1/a?b=c#d"]);
-        bad(
-            Value::Url,
-            &[
-                "localhost",
-                "ftp://x",
-                "http://",
-                "http:///x",
-                "http://a b",
-                "http://x/%20",
-            ],
-        );
-        ok(Value::Status, &["200", "200,204", "2xx, 301"]);
-        bad(Value::Status, &["", "20", "2000", "600", "ok"]);
         ok(Value::Header, &["Server: nginx", "X-Y:"]);
         bad(Value::Header, &["Server", ": x", "a b: c"]);
-    }
-
-    #[test]
-    fn command_lines() {
-        ok(
-            Value::Command,
-            &[
-                "/bin/true",
-                "true --x",
-                "-@/bin/sh sh -c 'a \"b'",
-                "/bin/x it's \\; y",
-                "\"/opt/two words/x\" y",
-                "%h/x",
-            ],
-        );
-        bad(
-            Value::Command,
-            &[
-                "",
-                "@",
-                "bin/x",
-                "./x",
-                "/bin/x 'a",
-                "/bin/x \"a",
-                "/bin/x a\\",
-            ],
-        );
-        assert!(has_semicolon("/bin/a ; /bin/b") && !has_semicolon("/bin/a ';' x; \\;"));
+        ok(Value::Status, &["200,204", "2xx, 301"]);
+        bad(Value::Url, &["http://x/%20"]);
     }
 }

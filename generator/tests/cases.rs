@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::Machine;
-use health_checks::{Root, Stage, find};
+use health_checks::{Check, Root, Stage, find};
 
 /// One test a directory; `every_case_has_a_test` sees to it that none is forgotten.
 macro_rules! cases {
@@ -92,6 +92,25 @@ fn systemd_accepts_every_check_file() {
     for name in NAMES.iter().filter(|name| name.starts_with("check_")) {
         machine(name).verify();
     }
+}
+
+/// What needs no privileges has few: below 5.0, which systemd calls 'OK'.
+#[test]
+fn sandboxed_probes_are_rated_ok() {
+    let machine = machine("check_probes");
+    machine.verify();
+    let checks = find(&Root::at(machine.root("/")), Stage::Late).checks;
+    let sandboxed: Vec<&Check> = checks.iter().filter(|check| check.sandboxed).collect();
+    let names: Vec<&str> = sandboxed.iter().map(|check| check.name.as_str()).collect();
+    let expected = "clock dns failed-units http process settings tcp unit";
+    assert_eq!(names.join(" "), expected);
+    let output = Command::new("systemd-analyze")
+        .arg(format!("--root={}", machine.root("/").display()))
+        .args(["security", "--no-pager", "--offline=true", "--threshold=49"])
+        .args(sandboxed.iter().map(|check| &check.unit))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Which file counts, and in which order drop-ins do, is what systemd says it is.

@@ -115,7 +115,7 @@ fn a_plugin_without_a_file_has_the_default_settings() {
     machine.plugin(VENDOR, b"disk");
     let check = only(&machine);
     assert_eq!(check.settings, Settings::default());
-    assert_eq!(check.sources, [check.source.clone()]);
+    assert_eq!((check.sources.len(), &check.sources[0]), (1, &check.source));
     assert!(!check.has_own_order());
 }
 
