@@ -84,7 +84,8 @@ pub(crate) fn head(path: &Path, max: u64) -> io::Result<Vec<u8>> {
         .read(true)
         .custom_flags(flags)
         .open(path)?;
-    let mut head = Vec::new();
+    // As much as most files have, to read them at once.
+    let mut head = Vec::with_capacity(usize::try_from(max.min(4096)).unwrap_or_default());
     file.take(max).read_to_end(&mut head)?;
     Ok(head)
 }

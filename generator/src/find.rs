@@ -55,10 +55,13 @@ pub fn find(root: &Root, stage: Stage) -> Found {
 /// hanging then does not hide those before it.
 pub fn scan(root: &Root, stage: Stage, mut tell: impl FnMut(Step<'_>)) {
     let trust = Trust::of(root);
+    let vendor = Path::new(Origin::Vendor.directory());
+    tell(Step::Look(vendor));
     let mut search = Search {
         root,
         stage,
         trust,
+        vendor: root.resolve(vendor).ok(),
         units: HashMap::new(),
         settings: BTreeMap::new(),
     };
@@ -70,7 +73,7 @@ pub fn scan(root: &Root, stage: Stage, mut tell: impl FnMut(Step<'_>)) {
     search.settings_without_plugin(&mut tell);
 }
 
-/// Settings of a plugin, and whether there is one.
+/// A file without a command, probably settings of a plugin, and whether there is one.
 struct Settings {
     check: Check,
     used: bool,
@@ -80,6 +83,8 @@ struct Search<'a> {
     root: &'a Root,
     stage: Stage,
     trust: Trust,
+    /// The directory of the vendor's plugins, links followed, if it is there.
+    vendor: Option<PathBuf>,
     /// Units so far, with the file name of each.
     units: HashMap<String, OsString>,
     /// By the name of the plugin.
@@ -95,10 +100,7 @@ impl Search<'_> {
             check.defects.splice(0..0, file.problems);
             check.masked = file.masked_by.is_some();
             check.masked_by = file.masked_by;
-            check.sources = vec![file.source];
-            check
-                .sources
-                .extend(file.files.into_iter().skip(1).map(|(path, _)| path));
+            check.sources = file.sources;
             found.push((file.name, definition));
         }
         fail_cycles(&mut found);
@@ -117,13 +119,13 @@ impl Search<'_> {
             mut check,
             has_command,
         } = definition;
-        let [vendor, local] = Origin::ALL.map(|origin| self.has_plugin(origin, &file_name));
-        if check.masked && (vendor || local) {
-            let path = check.source;
-            let reason = "is masked: the plugin of this name has no settings".to_owned();
-            return tell(Step::Ignored(Ignored { path, reason }));
+        if !has_command {
+            let used = false;
+            self.settings.insert(file_name, Settings { check, used });
+            return;
         }
-        if has_command && vendor {
+        // Only the vendor's are looked at: /usr/local may be a file system that hangs.
+        if self.has_vendor_plugin(&file_name) {
             let text = format!(
                 "has a command of its own, but there is also the plugin '{}/{}' with the same unit; rename \
                  one of the two",
@@ -131,27 +133,19 @@ impl Search<'_> {
                 check.name
             );
             check.defects.push(warning(check.source.clone(), text));
-        } else if !has_command && !check.masked {
-            // With a defect and no plugin, its command is probably what is misspelt.
-            if vendor || local || check.defects.is_empty() {
-                let used = false;
-                self.settings.insert(file_name, Settings { check, used });
-                return;
-            }
         }
         self.tell_check(check, file_name, tell);
     }
 
-    fn has_plugin(&self, origin: Origin, file_name: &OsStr) -> bool {
-        let directory = self.root.resolve(Path::new(origin.directory()));
-        let exists = |directory: PathBuf| {
+    fn has_vendor_plugin(&self, file_name: &OsStr) -> bool {
+        let exists = |directory: &PathBuf| {
             let path = self.root.join(directory.join(file_name));
             path.symlink_metadata().is_ok()
         };
-        // A link to nothing would otherwise look like nothing.
-        directory.is_ok_and(exists)
+        // Nothing at all would otherwise look like a link to nothing.
+        self.vendor.as_ref().is_some_and(exists)
             && matches!(
-                plugin::examine(self.root, self.stage, self.trust, origin, file_name),
+                plugin::examine(self.root, self.stage, self.trust, Origin::Vendor, file_name),
                 Entry::Check(..)
             )
     }
@@ -179,7 +173,9 @@ impl Search<'_> {
                     }
                     if let Some(settings) = self.settings.get_mut(&file_name) {
                         settings.used = true;
-                        check.set(&settings.check);
+                        if !settings.check.masked {
+                            check.set(&settings.check);
+                        }
                     }
                     self.tell_check(*check, file_name, tell);
                 }
@@ -187,23 +183,35 @@ impl Search<'_> {
         }
     }
 
-    /// At boot, the plugin may come with /usr/local; afterwards it is a check that was meant to be.
+    /// What has neither a command nor a plugin: a mask, a mistake, or settings of a plugin that comes with
+    /// /usr/local when it is mounted.
     fn settings_without_plugin(&mut self, tell: &mut impl FnMut(Step<'_>)) {
-        let unused = std::mem::take(&mut self.settings).into_iter();
-        for (file_name, settings) in unused.filter(|(_, settings)| !settings.used) {
-            let mut check = settings.check;
-            let text = format!(
+        for (file_name, Settings { mut check, used }) in std::mem::take(&mut self.settings) {
+            let missing = format!(
                 "has neither 'Exec=' nor a probe, and there is no plugin '{}'",
                 check.name
             );
-            if self.stage == Stage::Early {
-                let (path, reason) = (check.source, format!("{text} yet"));
+            let ignored = match (used, self.stage) {
+                (true, _) if check.masked => {
+                    Some("is masked: the plugin of this name has no settings".to_owned())
+                }
+                (true, _) => continue,
+                // With a defect, its command is probably what is misspelt.
+                (false, Stage::Early) if !check.masked && check.defects.is_empty() => {
+                    Some(format!("{missing} yet"))
+                }
+                (false, Stage::Early | Stage::Late) => None,
+            };
+            if let Some(reason) = ignored {
+                let path = check.source;
                 tell(Step::Ignored(Ignored { path, reason }));
-            } else {
-                let text = format!("{text} that it could be the settings of");
-                check.defects.push(warning(check.source.clone(), text));
-                self.tell_check(check, file_name, tell);
+                continue;
             }
+            if !check.masked && check.defects.is_empty() {
+                let text = format!("{missing} that it could be the settings of");
+                check.defects.push(warning(check.source.clone(), text));
+            }
+            self.tell_check(check, file_name, tell);
         }
     }
 

@@ -33,7 +33,9 @@ pub(crate) struct CheckFile {
     pub(crate) name: OsString,
     /// The file that counts.
     pub(crate) source: PathBuf,
-    /// It and its drop-ins, as far as they could be read, in the order in which they count.
+    /// It and its drop-ins, also those that could not be read.
+    pub(crate) sources: Vec<PathBuf>,
+    /// The texts of all that could be read, in the order in which they count.
     pub(crate) files: Vec<(PathBuf, String)>,
     /// By what the check is masked.
     pub(crate) masked_by: Option<String>,
@@ -76,6 +78,7 @@ pub(crate) fn load(
     for (name, source) in sources {
         let mut file = CheckFile {
             name,
+            sources: vec![source.clone()],
             source,
             files: Vec::new(),
             masked_by: None,
@@ -163,6 +166,7 @@ impl CheckFile {
             let (names, problem) = entries(root, Stage::Late, directory);
             if let Some(error) = problem {
                 let text = format!("cannot read the directory: {error}; its drop-ins are lost");
+                self.sources.push(directory.clone());
                 self.problem(directory.clone(), text);
             }
             for file_name in names {
@@ -179,11 +183,15 @@ impl CheckFile {
             tell(Step::Look(&path));
             match read(root, Stage::Late, trust, &path) {
                 Content::Text(text, problem) => {
+                    self.sources.push(path.clone());
                     self.files.push((path, text));
                     self.problems.extend(problem);
                 }
                 Content::Mask(reason) => tell(Step::Ignored(Ignored { path, reason })),
-                Content::Broken(text) | Content::NotYet(text) => self.problem(path, text),
+                Content::Broken(text) | Content::NotYet(text) => {
+                    self.sources.push(path.clone());
+                    self.problem(path, text);
+                }
             }
         }
     }

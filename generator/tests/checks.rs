@@ -43,6 +43,13 @@ fn reason(machine: &Machine) -> String {
             .count(),
         check.defects.len()
     );
+    // The runner leaves a warning about a file of a check to the check.
+    assert!(
+        check
+            .defects
+            .iter()
+            .all(|defect| check.sources.contains(&defect.path))
+    );
     let tree = machine.generated();
     assert!(tree.contains("ExecStart=/usr/bin/health-probe defect \""));
     assert_eq!(tree.matches("ExecStart=/").count(), 1);
