@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::check::{Check, Kind, Origin, Severity, Warning};
 use crate::command_words::has_semicolon;
-use crate::keys::{KEYS, Key, Needs, Probe, Role};
+use crate::keys::{KEYS, Key, Needs, Probe, Role, options};
 use crate::parse::ends_in_backslash;
 use crate::render::word;
 use crate::sections::{Assignment, Sections, merge, warning};
@@ -209,6 +209,15 @@ impl Keys<'_> {
             let text = "'CommandOutput=' is one command; for a ';' of its own, write '\";\"'";
             self.defect(&at, text.to_owned());
         }
+        let set = |(option, _): (&Key, _)| self.assigned.contains_key(option.name);
+        if let (Role::Probe(probe), Some(at)) = (first.role, self.first(first.name))
+            && probe.needs_option
+            && !options(first.name).any(set)
+        {
+            let names = options(first.name).map(|(option, _)| format!("'{}='", option.name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            self.defect(&at, format!("'{}=' needs one of {names}", first.name));
+        }
         Some(first)
     }
 
@@ -269,17 +278,13 @@ impl Keys<'_> {
             probe.command.to_owned()
         });
         line.push(format!("--timeout={}", span::show(probe_timeout(settings))));
-        for option in KEYS {
-            let (Role::Option { of, flag }, true) =
-                (option.role, self.words.contains_key(option.name))
-            else {
+        for (option, flag) in options(key.name) {
+            if !self.words.contains_key(option.name) {
                 continue;
-            };
-            if of == key.name {
-                match self.words(option.name) {
-                    [] => line.push(flag.to_owned()),
-                    words => line.extend(words.iter().map(|text| word(&format!("{flag}={text}")))),
-                }
+            }
+            match self.words(option.name) {
+                [] => line.push(flag.to_owned()),
+                words => line.extend(words.iter().map(|text| word(&format!("{flag}={text}")))),
             }
         }
         if key.value == Value::Command {

@@ -34,6 +34,8 @@ pub(crate) struct Probe {
     pub(crate) command: &'static str,
     /// What it needs of the system.
     pub(crate) needs: Needs,
+    /// Whether it asks for nothing without one of its options.
+    pub(crate) needs_option: bool,
 }
 
 /// How much of the system a probe has to reach.
@@ -53,8 +55,24 @@ const fn setting(name: &'static str, value: Value) -> Key {
 }
 
 const fn probe(name: &'static str, value: Value, command: &'static str, needs: Needs) -> Key {
-    let role = Role::Probe(Probe { command, needs });
+    let role = Role::Probe(Probe {
+        command,
+        needs,
+        needs_option: false,
+    });
     Key { name, value, role }
+}
+
+const fn amounts(name: &'static str, command: &'static str) -> Key {
+    Key {
+        name,
+        value: Value::Path,
+        role: Role::Probe(Probe {
+            command,
+            needs: Needs::Everything,
+            needs_option: true,
+        }),
+    }
 }
 
 const fn option(name: &'static str, value: Value, of: &'static str, flag: &'static str) -> Key {
@@ -73,7 +91,7 @@ pub(crate) const KEYS: &[Key] = &[
     Key { name: "Exec", value: Value::Command, role: Role::Exec },
     setting("Severity", Value::OneOf(&[("required", "required"), ("wanted", "wanted")])),
     setting("TimeoutSec", Value::Span(1)),
-    setting("Retries", Value::Count(RETRIES_MAX)),
+    setting("Retries", Value::Count(0, RETRIES_MAX)),
     setting("RetrySec", Value::Span(0)),
     setting("RestartUnits", Value::Units),
     setting("StopUnits", Value::Units),
@@ -92,12 +110,12 @@ pub(crate) const KEYS: &[Key] = &[
     probe("FileExists", Value::Path, "file", Everything),
     option("FileContains", Value::Text, "FileExists", "--contains"),
     option("FileMaxAgeSec", Value::Age, "FileExists", "--max-age"),
-    probe("DiskFree", Value::Path, "disk", Everything),
+    amounts("DiskFree", "disk"),
     option("DiskMinFree", Value::Amount, "DiskFree", "--min-free"),
     option("DiskMinInodes", Value::Amount, "DiskFree", "--min-inodes"),
     option("DiskMinUnallocated", Value::Amount, "DiskFree", "--min-unallocated"),
     probe("ProcessRunning", Value::Text, "process", Local),
-    option("ProcessMin", Value::Count(u32::MAX), "ProcessRunning", "--min"),
+    option("ProcessMin", Value::Count(1, u32::MAX), "ProcessRunning", "--min"),
     probe("CommandOutput", Value::Command, "command-output", Everything),
     option("OutputContains", Value::Text, "CommandOutput", "--contains"),
     option("OutputEquals", Value::Text, "CommandOutput", "--equals"),
@@ -108,6 +126,14 @@ pub(crate) const KEYS: &[Key] = &[
     option("FailedUnitsExcept", Value::Globs, "FailedUnits", "--except"),
     probe("PackageDatabase", Value::OneOf(&[("rpm", "rpmdb"), ("dpkg", "dpkg")]), "", Everything),
 ];
+
+/// The options of a probe.
+pub(crate) fn options(probe: &str) -> impl Iterator<Item = (&'static Key, &'static str)> {
+    KEYS.iter().filter_map(move |key| match key.role {
+        Role::Option { of, flag } if of == probe => Some((key, flag)),
+        Role::Exec | Role::Setting | Role::Probe(_) | Role::Option { .. } => None,
+    })
+}
 
 /// The key of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Key> {

@@ -20,8 +20,8 @@ pub(crate) enum Value {
     OneOf(&'static [(&'static str, &'static str)]),
     /// A boolean that can only have this value; whoever wants the other one leaves the key out.
     Only(bool),
-    /// A number up to this.
-    Count(u32),
+    /// A number from and up to these.
+    Count(u32, u32),
     /// A time span of at least so many seconds.
     Span(u64),
     /// A time span of any length.
@@ -81,9 +81,10 @@ impl Value {
                     if wanted { "yes" } else { "no" }
                 )),
             },
-            Self::Count(max) => number(value, max)
+            Self::Count(min, max) => number(value, max)
+                .filter(|number| *number >= min)
                 .map(|number| vec![number.to_string()])
-                .ok_or_else(|| format!("'{}' is not a number from 0 to {max}", shown(value))),
+                .ok_or_else(|| format!("'{}' is not a number from {min} to {max}", shown(value))),
             Self::Span(min) => match span::parse(value) {
                 Some(span) if (Duration::from_secs(min)..=SPAN_MAX).contains(&span) => {
                     Ok(vec![span::show(span)])
@@ -172,7 +173,10 @@ fn amount(value: &str) -> Option<String> {
     let percent = value
         .strip_suffix('%')
         .map(|number| number.strip_suffix('%').unwrap_or(number));
-    let number = percent.unwrap_or(value.strip_suffix(['K', 'M', 'G', 'T']).unwrap_or(value));
+    let size = value.strip_suffix('B').unwrap_or(value);
+    let size = size.strip_suffix('i').unwrap_or(size);
+    let size = size.strip_suffix(['K', 'M', 'G', 'T', 'P']).unwrap_or(size);
+    let number = percent.unwrap_or(size);
     let ok = match number.split_once('.') {
         Some((whole, fraction)) => decimal(whole) && decimal(fraction),
         None => decimal(number),
@@ -205,7 +209,7 @@ mod tests {
         let table: &[(Value, &str, &[&str])] = &[
             (Value::OneOf(&[("rpm", "rpmdb")]), "rpm", &["rpmdb"]),
             (Value::Only(true), "on", &[]),
-            (Value::Count(100), "007", &["7"]),
+            (Value::Count(0, 100), "007", &["7"]),
             (Value::Span(1), "1min 30", &["90s"]),
             (
                 Value::Units,
@@ -227,11 +231,15 @@ mod tests {
         ok(Value::Path, &["/", "/a b", "%t/x"]);
         bad(Value::Path, &["a", "./a", "/a/../b", "/a%"]);
         bad(Value::Only(false), &["yes", "maybe"]);
-        ok(Value::Count(100), &["0", "100"]);
-        bad(Value::Count(100), &["101", "-1", "+1", "1s", "99999999999"]);
+        ok(Value::Count(0, 100), &["0", "100"]);
+        bad(
+            Value::Count(0, 100),
+            &["101", "-1", "+1", "1s", "99999999999"],
+        );
         ok(Value::Span(1), &["1", "1h"]);
         bad(Value::Span(1), &["0", "999ms", "61min", "infinity", "x"]);
         ok(Value::Age, &["30d", "0"]);
+        ok(Value::Amount, &["0", "1.5G", "2GiB", "500MB", "100%"]);
         bad(Value::Amount, &["", "%", "G", "1.", "-1", "1X", "10%%%"]);
         bad(Value::Text, &["50%", "% x", "%1"]);
         ok(Value::Header, &["Server: nginx", "X-Y:"]);
