@@ -177,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_every_key_in_this_order() {
+        let page = include_str!("../../docs/health-checker.check.5");
+        let mut rest = page;
+        for key in KEYS {
+            let heading = format!("\n.TP\n.B {}=", key.name);
+            rest = rest
+                .split_once(&heading)
+                .map(|(_, rest)| rest)
+                .unwrap_or_else(|| panic!("{}", key.name));
+        }
+    }
+
+    #[test]
     fn suggestions() {
         let names = || KEYS.iter().map(|key| key.name);
         let suggested = |name| suggestion(name, names(), |known| format!("{known}="));
