@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::name;
+use crate::settings::Settings;
 
 /// Directory below the unit directory for links to plugins whose path systemd would refuse.
 pub(crate) const LINKS: &str = "health-checker.links";
@@ -82,29 +83,57 @@ impl Link {
     }
 }
 
-/// One check: a plugin that becomes a unit.
+/// What a check is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// An executable file, called with `check` and `stop`.
+    Plugin,
+    /// A `.check` file with a command of its own, which knows no `stop`.
+    File,
+}
+
+/// One check: a plugin or a `.check` file that becomes a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// Readable file name: UTF-8 without control characters, so not always the file's real name.
     pub name: String,
     /// The whole unit name.
     pub unit: String,
-    /// The plugin as the system sees it, without the root.
+    /// The plugin or the `.check` file as the system sees it, without the root.
     pub source: PathBuf,
-    /// Whose plugin it is.
+    /// Whose plugin it is; [`Origin::Vendor`] for a `.check` file.
     pub origin: Origin,
+    /// What it is made from.
+    pub kind: Kind,
     /// What a failure means.
     pub severity: Severity,
     /// What to execute, without the verb (`check`, `stop`): words that systemd takes as they are,
-    /// in `ExecStart=` and in StartTransientUnit. Empty for a plugin that is a link to /dev/null.
+    /// in `ExecStart=` and in StartTransientUnit. Empty for a plugin that is a link to /dev/null or that
+    /// others than root may change, and for a `.check` file: there is nothing to call with `stop`.
     ///
     /// With a [`Check::link`], it names the link below [`crate::GENERATOR_DIRECTORY`];
     /// [`crate::ensure_link`] makes another one where that is not sure to exist.
     pub command: Vec<String>,
+    /// `ExecStart=` of a `.check` file, as it is written in the unit.
+    pub exec: Option<String>,
     /// For a plugin whose path systemd refuses.
     pub link: Option<Link>,
     /// Switched off by the administrator: listed, skipped.
     pub masked: bool,
+    /// By which file, and how.
+    pub masked_by: Option<String>,
+    /// What its `.check` file sets, or the default.
+    pub settings: Settings,
+    /// All files that it is made from: [`Check::source`], the `.check` file of a plugin, drop-ins.
+    pub sources: Vec<PathBuf>,
+    /// Lines for `[Unit]` as the author wrote them.
+    pub unit_lines: Vec<String>,
+    /// Lines for `[Service]`: those of the sandbox, then the author's.
+    pub service_lines: Vec<String>,
+    /// It runs without privileges: a probe that needs none.
+    pub sandboxed: bool,
+    /// What is wrong with its files. With anything in here, its unit does nothing but fail and say so.
+    pub defects: Vec<Warning>,
 }
 
 impl Check {
@@ -114,6 +143,25 @@ impl Check {
         instance
             .split_once('@')
             .map_or("", |(_, instance)| instance)
+    }
+
+    /// Whether it starts when it is ordered to, instead of waiting for the boot to settle.
+    pub fn has_own_order(&self) -> bool {
+        self.defects.is_empty() && self.ordering("After").next().is_some()
+    }
+
+    /// The units in its own `After=` or `Before=` lines.
+    pub(crate) fn ordering(&self, key: &str) -> impl Iterator<Item = &str> {
+        let lines = self.unit_lines.iter();
+        let values = lines.filter_map(move |line| line.strip_prefix(key)?.strip_prefix('='));
+        values
+            .flat_map(str::split_whitespace)
+            .map(|word| word.trim_matches(['"', '\'']))
+    }
+
+    /// Whether its own file switches it off, so that it has no unit text.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.command.is_empty() && self.exec.is_none() && self.defects.is_empty()
     }
 
     /// [`Check::command`], with the link, if there is one, below `unit_dir`.
@@ -136,7 +184,7 @@ impl Check {
     }
 }
 
-/// A file in a plugin directory that is no check, to be shown by `list`.
+/// A file in one of the directories that is no check, to be shown by `list`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ignored {
     /// The file as the system sees it, without the root.
@@ -177,7 +225,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// All that is in the plugin directories.
+/// All that is in the directories of plugins and `.check` files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// Sorted by name, then by origin.

@@ -30,7 +30,7 @@ pub(crate) fn reason_for_nothing(root: &Root, guard: &Guard) -> Option<&'static 
     (command_line(root) == Mode::Off).then_some("'health-checker=0' on the kernel command line")
 }
 
-/// Writes the units below `out`, each as soon as its plugin is found: whatever happens to the next one.
+/// Writes the units below `out`, each as soon as its check is found: whatever happens to the next one.
 pub(crate) fn generate(root: &Root, out: &Path, log: &Log, guard: &Guard) -> ExitCode {
     let mut failed = false;
     let mut checks = 0_usize;
@@ -47,7 +47,7 @@ pub(crate) fn generate(root: &Root, out: &Path, log: &Log, guard: &Guard) -> Exi
         Step::Warning(warning) => log.say(Level::Warning, &warning.to_string()),
     });
     if checks == 0 {
-        log.say(Level::Debug, "no plugins");
+        log.say(Level::Debug, "no checks");
     }
     if failed {
         ExitCode::FAILURE

@@ -3,27 +3,45 @@
 //! Both sides use this library, so that they can never disagree: the generator at boot, and the
 //! runner when it looks for plugins that appeared since (settle) or lists them.
 //!
-//! * [`find()`] reads the plugin directories below a [`Root`] and gives [`Check`]s;
+//! * [`find()`] reads the directories of plugins and of `.check` files below a [`Root`] and gives [`Check`]s;
+//! * [`parse`] and [`define()`] understand `.check` files (`load` reads them, `sections` merges drop-ins);
 //! * [`render()`] and [`write()`] turn a check into files that systemd reads;
 //! * [`name`] makes unit names out of file names, whatever bytes those have;
 //! * [`command_line()`] says what the kernel command line wants of us.
 
 pub mod name;
+pub mod parse;
 
 mod check;
 mod command_line;
+mod command_words;
+mod define;
+mod directory;
 mod find;
+mod keys;
+mod load;
 mod mask;
+mod network;
+mod order;
 mod plugin;
 mod render;
 mod root;
+mod sandbox;
+mod sections;
+mod settings;
+mod span;
+mod trust;
+mod unit_names;
+mod value;
 mod write;
 
-pub use check::{Check, Found, Ignored, Link, Origin, Severity, Warning};
+pub use check::{Check, Found, Ignored, Kind, Link, Origin, Severity, Warning};
 pub use command_line::{Mode, command_line};
+pub use define::define;
 pub use find::{Stage, Step, find, scan};
 pub use render::render;
 pub use root::Root;
+pub use settings::Settings;
 pub use write::{Content, Written, ensure_link, files, write};
 
 /// Where systemd wants the normal output of generators.

@@ -1,4 +1,4 @@
-//! The generator: turns plugins into units before systemd reads them (systemd.generator(7)).
+//! The generator: turns plugins and `.check` files into units before systemd reads them (systemd.generator(7)).
 
 mod arguments;
 mod generate;
@@ -17,11 +17,13 @@ const HELP: &str = "\
 Usage: health-checker-generator [--root DIR] NORMAL [EARLY LATE]
        health-checker-generator --dry-run [--root DIR]
 
-Turns the plugins in /usr/libexec/health-checker and /usr/local/libexec/health-checker
-into systemd units. systemd calls it at boot and at every daemon-reload.
+Turns the plugins in /usr/libexec/health-checker and /usr/local/libexec/health-checker,
+and the files NAME.check in /etc/health-checker/checks.d, /run/health-checker/checks.d and
+/usr/lib/health-checker/checks.d into systemd units. systemd calls it at boot and at every
+daemon-reload.
 
       --dry-run   print what would be written instead, and on stderr what is ignored
-      --root DIR  look for the plugins, the masks and the kernel command line below DIR
+      --root DIR  look for all files and the kernel command line below DIR
       --help      print this text
       --version   print the version
 ";

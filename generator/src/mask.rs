@@ -7,27 +7,27 @@ use crate::{Origin, Root};
 /// Where `systemctl mask` and `systemctl mask --runtime` leave their links, the stronger one first.
 const DIRECTORIES: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
 
-/// Whether `unit`, or the template that it is an instance of, is masked.
-pub(crate) fn is_masked(root: &Root, origin: Origin, unit: &str) -> bool {
+/// What masks `unit`, or the template that it is an instance of, if anything does.
+pub(crate) fn mask(root: &Root, origin: Origin, unit: &str) -> Option<String> {
     // As systemd looks for it: a file for the instance in any directory hides the template's.
     [unit, origin.template()]
         .iter()
         .find_map(|name| state(root, name))
-        .unwrap_or(false)
+        .flatten()
 }
 
-/// Whether the first unit file of that name is a mask; nothing if there is no such file.
-fn state(root: &Root, name: &str) -> Option<bool> {
+/// Whether the first unit file of that name is a mask, and how; nothing if there is no such file.
+fn state(root: &Root, name: &str) -> Option<Option<String>> {
     DIRECTORIES.iter().find_map(|directory| {
         let path = Path::new(directory).join(name);
         let metadata = root.join(&path).symlink_metadata().ok()?;
-        let empty = metadata.is_file() && metadata.len() == 0;
-        Some(
-            empty
-                || root
-                    .resolve(&path)
-                    .is_ok_and(|real| real == Path::new("/dev/null")),
-        )
+        if metadata.is_file() {
+            return Some((metadata.len() == 0).then(|| format!("'{}' is empty", path.display())));
+        }
+        let null = root
+            .resolve(&path)
+            .is_ok_and(|real| real == Path::new("/dev/null"));
+        Some(null.then(|| format!("'{}' is a link to '/dev/null'", path.display())))
     })
 }
 
@@ -66,8 +66,8 @@ mod tests {
             "[Unit]\n",
         )
         .unwrap();
-        let vendor = |unit| is_masked(&root, Origin::Vendor, unit);
-        let local = |unit| is_masked(&root, Origin::Local, unit);
+        let vendor = |unit| mask(&root, Origin::Vendor, unit).is_some();
+        let local = |unit| mask(&root, Origin::Local, unit).is_some();
         assert!(vendor("health-check@a.service"));
         assert!(vendor("health-check@b.service"));
         assert!(!vendor("health-check@c.service"));

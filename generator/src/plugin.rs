@@ -1,13 +1,16 @@
 //! One entry of a plugin directory: is it a check, and how is it executed?
 
 use std::ffi::OsStr;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::check::{Check, Link, Origin, Severity};
+use crate::check::{Check, Kind, Link, Origin, Severity, Warning};
+use crate::directory::{head, kind};
 use crate::find::Stage;
+use crate::settings::Settings;
+use crate::trust::Trust;
 use crate::{GENERATOR_DIRECTORY, Root, name};
 
 /// What shows an interpreter or a binary; a shell looks at no more either.
@@ -16,22 +19,9 @@ const HEAD: u64 = 80;
 /// What an entry turned out to be.
 pub(crate) enum Entry {
     /// A check, and what should be said about it.
-    Check(Check, Option<String>),
+    Check(Box<Check>, Option<String>),
     /// No check, because of this.
     Ignored(String),
-}
-
-/// Files that editors and package managers leave behind: never checks, and not worth a word.
-pub(crate) fn is_leftover(file_name: &OsStr) -> bool {
-    const ENDINGS: [&str; 7] = [
-        "~", ".bak", ".rpmnew", ".rpmsave", ".rpmorig", ".swp", ".orig",
-    ];
-    let name = file_name.to_string_lossy();
-    name.starts_with('.')
-        || ENDINGS.iter().any(|ending| name.ends_with(ending))
-        || name
-            .rsplit_once('.')
-            .is_some_and(|(_, extension)| extension.starts_with("dpkg-"))
 }
 
 /// How the file is to be executed.
@@ -44,16 +34,31 @@ enum Run {
 /// Looks at the entry `file_name` of `origin`'s directory.
 ///
 /// Nothing but a regular file is ever opened, since opening a FIFO or a device may hang the boot.
-pub(crate) fn examine(root: &Root, stage: Stage, origin: Origin, file_name: &OsStr) -> Entry {
+pub(crate) fn examine(
+    root: &Root,
+    stage: Stage,
+    trust: Trust,
+    origin: Origin,
+    file_name: &OsStr,
+) -> Entry {
     let source = Path::new(origin.directory()).join(file_name);
-    let check =
-        |run, warning| Entry::Check(new_check(origin, file_name, source.clone(), run), warning);
+    let mut untrusted = trust.root_problem(root);
+    let resolved = root.walk(&source, |path, metadata| {
+        untrusted = untrusted.take().or_else(|| trust.see(path, metadata));
+    });
+    let check = |run, warning| {
+        let mut check = new_check(origin, file_name, source.clone(), run);
+        if let Some(text) = &untrusted {
+            check.distrust(text.clone());
+        }
+        Entry::Check(Box::new(check), warning)
+    };
     let unsure = |what: &str, error: &io::Error| {
         let text =
             format!("cannot {what}: {error}; it is a check all the same and will be executed");
         check(Run::Directly, Some(text))
     };
-    let real = match root.resolve(&source) {
+    let real = match resolved {
         Ok(real) if real == Path::new("/dev/null") => return check(Run::Never, None),
         Ok(real) => real,
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -75,7 +80,7 @@ pub(crate) fn examine(root: &Root, stage: Stage, origin: Origin, file_name: &OsS
         let text = "is not executable; make it a check with 'chmod +x', or remove it";
         return Entry::Ignored(text.to_owned());
     }
-    match head(&root.join(&real)) {
+    match head(&root.join(&real), HEAD) {
         Ok(head) if needs_shell(&head) => check(Run::ByShell, None),
         Ok(_) => check(Run::Directly, None),
         Err(error) => unsure("read it", &error),
@@ -98,30 +103,6 @@ fn dangling(
             check(Run::Directly, Some(text))
         }
     }
-}
-
-fn kind(file_type: &std::fs::FileType) -> &'static str {
-    if file_type.is_dir() {
-        "a directory"
-    } else if file_type.is_fifo() {
-        "a FIFO"
-    } else if file_type.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    }
-}
-
-fn head(path: &Path) -> io::Result<Vec<u8>> {
-    // It was a regular file a moment ago; should it be a FIFO now, this still does not wait.
-    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(flags)
-        .open(path)?;
-    let mut head = Vec::new();
-    file.take(HEAD).read_to_end(&mut head)?;
-    Ok(head)
 }
 
 /// A script without `#!` runs under /bin/sh, as a shell would do it; systemd alone would refuse it.
@@ -148,15 +129,42 @@ fn new_check(origin: Origin, file_name: &OsStr, source: PathBuf, run: Run) -> Ch
         Run::ByShell => vec!["/bin/sh".to_owned(), executable],
         Run::Never => Vec::new(),
     };
+    let masked_by = command
+        .is_empty()
+        .then(|| format!("'{}' is a link to '/dev/null'", source.display()));
     Check {
         name: name::readable(file_name),
         unit: origin.unit(&name::instance(file_name)),
+        sources: vec![source.clone()],
         source,
         origin,
+        kind: Kind::Plugin,
         severity: Severity::Required,
-        masked: command.is_empty(),
+        masked: masked_by.is_some(),
+        masked_by,
         command,
+        exec: None,
         link,
+        settings: Settings::default(),
+        unit_lines: Vec::new(),
+        service_lines: Vec::new(),
+        sandboxed: false,
+        defects: Vec::new(),
+    }
+}
+
+impl Check {
+    /// Nothing of it is executed, neither now nor with `stop`; not even its being a mask counts.
+    fn distrust(&mut self, text: String) {
+        self.command.clear();
+        self.link = None;
+        self.masked = false;
+        self.masked_by = None;
+        self.defects.push(Warning {
+            path: self.source.clone(),
+            line: None,
+            text,
+        });
     }
 }
 
@@ -174,32 +182,6 @@ fn is_plain(path: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn leftovers() {
-        for name in [
-            ".x",
-            "a~",
-            "a.bak",
-            "a.rpmnew",
-            "a.swp",
-            "a.dpkg-old",
-            "a.sh.orig",
-        ] {
-            assert!(is_leftover(OsStr::new(name)), "{name}");
-        }
-        for name in [
-            "a",
-            "bak",
-            "a.sh",
-            "a.dpkg",
-            "a.dpkg-old.sh",
-            "-",
-            "rpmsave",
-        ] {
-            assert!(!is_leftover(OsStr::new(name)), "{name}");
-        }
-    }
 
     #[test]
     fn shells() {

@@ -1,6 +1,7 @@
 //! The directory below which the system is read: `/`, or a fake one in tests and dry runs.
 
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -34,6 +35,15 @@ impl Root {
     ///
     /// Fails as stat(2) does: nothing there, a loop of links, a file in place of a directory.
     pub fn resolve(&self, path: &Path) -> io::Result<PathBuf> {
+        self.walk(path, |_, _| {})
+    }
+
+    /// As [`Root::resolve`], showing every file, directory and link on the way to `see`.
+    pub(crate) fn walk(
+        &self,
+        path: &Path,
+        mut see: impl FnMut(&Path, &Metadata),
+    ) -> io::Result<PathBuf> {
         let mut rest = components(path);
         let mut done = PathBuf::from("/");
         let mut links = 0;
@@ -43,7 +53,9 @@ impl Root {
                 continue;
             }
             let next = done.join(&component);
-            if !self.join(&next).symlink_metadata()?.is_symlink() {
+            let metadata = self.join(&next).symlink_metadata()?;
+            see(&next, &metadata);
+            if !metadata.is_symlink() {
                 done = next;
                 continue;
             }

@@ -6,10 +6,11 @@
 
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::Machine;
+use health_checks::{Check, Root, Stage, find};
 
 /// One test a directory; `every_case_has_a_test` sees to it that none is forgotten.
 macro_rules! cases {
@@ -21,6 +22,12 @@ macro_rules! cases {
 
 cases! {
     both_directories,
+    check_defects,
+    check_order,
+    check_precedence,
+    check_probes,
+    check_settings,
+    check_syntax,
     contents,
     initrd,
     links,
@@ -30,19 +37,29 @@ cases! {
     switched_off,
 }
 
-fn run(name: &str) {
-    let case = Path::new(env!("CARGO_MANIFEST_DIR"))
+fn directory(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/cases")
-        .join(name);
+        .join(name)
+}
+
+/// The system of a case, ready to run.
+fn machine(name: &str) -> Machine {
     let machine = Machine::new();
     let copy = Command::new("cp")
         .arg("-a")
-        .arg(case.join("root/."))
+        .arg(directory(name).join("root/."))
         .arg(machine.root("/"))
         .status();
     assert!(copy.unwrap().success());
+    machine.make_trustworthy();
+    machine
+}
+
+fn run(name: &str) {
+    let machine = machine(name);
     let found = format!("{}\nLog:\n{}", machine.generated(), machine.log());
-    let expected = case.join("expected");
+    let expected = directory(name).join("expected");
     if std::env::var_os("UPDATE_EXPECTED").is_some() {
         std::fs::write(&expected, &found).unwrap();
     }
@@ -67,4 +84,58 @@ fn every_case_has_a_test() {
         .collect();
     names.sort();
     assert_eq!(names, NAMES);
+}
+
+/// What came of `.check` files is nothing that systemd would complain about.
+#[test]
+fn systemd_accepts_every_check_file() {
+    for name in NAMES.iter().filter(|name| name.starts_with("check_")) {
+        machine(name).verify();
+    }
+}
+
+/// What needs no privileges has few: below 5.0, which systemd calls 'OK'.
+#[test]
+fn sandboxed_probes_are_rated_ok() {
+    let machine = machine("check_probes");
+    machine.verify();
+    let checks = find(&Root::at(machine.root("/")), Stage::Late).checks;
+    let sandboxed: Vec<&Check> = checks.iter().filter(|check| check.sandboxed).collect();
+    let names: Vec<&str> = sandboxed.iter().map(|check| check.name.as_str()).collect();
+    let expected = "clock dns failed-units http process settings tcp unit";
+    assert_eq!(names.join(" "), expected);
+    let output = Command::new("systemd-analyze")
+        .arg(format!("--root={}", machine.root("/").display()))
+        .args(["security", "--no-pager", "--offline=true", "--threshold=49"])
+        .args(sandboxed.iter().map(|check| &check.unit))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// Which file counts, and in which order drop-ins do, is what systemd says it is.
+#[test]
+fn precedence_is_systemds() {
+    let machine = machine("check_precedence");
+    let found = find(&Root::at(machine.root("/")), Stage::Late);
+    for name in ["all", "vendor-and-run", "vendor"] {
+        let output = Command::new("systemd-analyze")
+            .arg(format!("--root={}", machine.root("/").display()))
+            .arg("cat-config")
+            .arg(format!("health-checker/checks.d/{name}.check"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let root = machine.root("/");
+        let headings = text.lines().filter_map(|line| line.strip_prefix("# /"));
+        let theirs: Vec<PathBuf> = headings
+            .map(|path| Path::new("/").join(path))
+            .map(|path| Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path)))
+            // It names masks too, with nothing below.
+            .filter(|path| std::fs::metadata(machine.root(path)).unwrap().len() > 0)
+            .collect();
+        let check = found.checks.iter().find(|check| check.name == name);
+        assert_eq!(check.unwrap().sources, theirs);
+    }
 }

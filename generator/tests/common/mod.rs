@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use health_checks::name::readable;
+use health_checks::{Content, Root, Stage, TARGET, files, find};
 use tempfile::TempDir;
 
 pub(crate) const VENDOR: &str = "/usr/libexec/health-checker";
@@ -57,6 +58,15 @@ impl Machine {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
     }
 
+    /// Takes away what a checkout under another umask or user may have brought.
+    pub(crate) fn make_trustworthy(&self) {
+        let status = Command::new("chmod")
+            .args(["-R", "go-w"])
+            .arg(self.root("/"))
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     pub(crate) fn plugin(&self, directory: &str, name: &[u8]) {
         self.file(
             Path::new(directory).join(OsStr::from_bytes(name)),
@@ -65,10 +75,10 @@ impl Machine {
         );
     }
 
-    pub(crate) fn link(&self, path: &str, target: &str) {
+    pub(crate) fn link(&self, path: impl AsRef<Path>, target: impl AsRef<Path>) {
         let path = self.root(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        symlink(target, path).unwrap();
+        symlink(target.as_ref(), path).unwrap();
     }
 
     /// The generator with `--root` and nothing else; add what the test is about.
@@ -102,6 +112,55 @@ impl Machine {
         lines
             .concat()
             .replace(self.out().to_str().unwrap(), "@OUT@")
+    }
+
+    /// Generates the units and lets systemd-analyze(1) look at all of them, which must find nothing.
+    pub(crate) fn verify(&self) {
+        let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../units");
+        for unit in fs::read_dir(units).unwrap().map(Result::unwrap) {
+            let content = fs::read_to_string(unit.path()).unwrap();
+            let content = content.replace("@SBINDIR@", "/usr/sbin");
+            let name = unit.file_name().into_string().unwrap();
+            self.file(format!("/usr/lib/systemd/system/{name}"), &content, 0o644);
+        }
+        // What our units and those of the cases name of others'.
+        let targets = "sysinit basic local-fs shutdown multi-user boot-complete";
+        for target in targets.split(' ') {
+            let path = format!("/usr/lib/systemd/system/{target}.target");
+            self.file(path, "[Unit]\n", 0o644);
+        }
+        let service = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/bin/env\n";
+        self.file("/usr/lib/systemd/system/a.service", service, 0o644);
+        let programs = "bin/env bin/sh bin/health-probe sbin/health-checker";
+        for program in programs.split(' ') {
+            self.file(format!("/usr/{program}"), SCRIPT, 0o755);
+        }
+        for program in ["/bin/true", "/bin/echo"] {
+            self.file(program, SCRIPT, 0o755);
+        }
+        let checks = find(&Root::at(self.root("/")), Stage::Early).checks;
+        let directory = Path::new("/etc/systemd/system");
+        for check in &checks {
+            for (path, content) in files(check, directory, &check.dependency_directory(TARGET)) {
+                match content {
+                    Content::Text(text) => self.file(path, &text, 0o644),
+                    Content::Link(target) if !self.root(&path).is_symlink() => {
+                        self.link(path, target);
+                    }
+                    Content::Link(_) => {}
+                }
+            }
+        }
+        let units = checks.iter().filter(|check| !check.masked);
+        let output = Command::new("systemd-analyze")
+            .args(["verify", "--man=no"])
+            .arg(format!("--root={}", self.root("/").display()))
+            .args(["health-checker.service", "health-check-late.target"])
+            .args(units.map(|check| &check.unit))
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert_eq!(output.status.code(), Some(0));
     }
 
     /// The lines in the kernel log, without the process id.
