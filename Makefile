@@ -21,9 +21,12 @@ UNITS = $(wildcard units/*.service units/*.target units/*.slice)
 PRESETS = $(wildcard units/*.preset)
 CATALOGS = $(wildcard units/*.catalog)
 MAN1 = $(wildcard docs/*.1)
+MAN5 = $(wildcard docs/*.5)
 MAN8 = $(wildcard docs/*.8)
+CHECKS = $(wildcard plugins/checks.d/*.check)
+PLUGINS = $(wildcard plugins/libexec/*)
 
-.PHONY: all build install uninstall setup check demo bench clean
+.PHONY: all build install install-checks uninstall uninstall-checks setup check demo bench clean
 
 all: build
 
@@ -37,7 +40,7 @@ install:
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker' '$(DESTDIR)$(SBINDIR)/health-checker'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker-generator' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-probe' '$(DESTDIR)$(BINDIR)/health-probe'
-	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8'
+	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8'
 	for unit in $(UNITS); do \
 		sed 's|@SBINDIR@|$(SBINDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
 		chmod 0644 '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" || exit 1; \
@@ -45,6 +48,7 @@ install:
 	for file in $(PRESETS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' || exit 1; done
 	for file in $(CATALOGS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' || exit 1; done
 	for file in $(MAN1); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man1' || exit 1; done
+	for file in $(MAN5); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man5' || exit 1; done
 	for file in $(MAN8); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man8' || exit 1; done
 ifeq ($(DESTDIR),)
 	-journalctl --update-catalog
@@ -60,12 +64,24 @@ uninstall:
 	for file in $(PRESETS); do rm -f '$(DESTDIR)$(SYSTEMD_PRESET_DIR)'/"$${file##*/}"; done
 	for file in $(CATALOGS); do rm -f '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)'/"$${file##*/}"; done
 	for file in $(MAN1); do rm -f '$(DESTDIR)$(MANDIR)/man1'/"$${file##*/}"; done
+	for file in $(MAN5); do rm -f '$(DESTDIR)$(MANDIR)/man5'/"$${file##*/}"; done
 	for file in $(MAN8); do rm -f '$(DESTDIR)$(MANDIR)/man8'/"$${file##*/}"; done
 	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker'
 ifeq ($(DESTDIR),)
 	-systemctl daemon-reload
 endif
 	@echo "Kept, if they were there: plugins, '/etc/health-checker', '/var/lib/health-checker', '/var/lib/misc/health-check.state'"
+
+# The shipped set of checks: separate, because it is for an administrator to say what makes a machine healthy.
+install-checks:
+	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(PREFIX)/lib/health-checker/checks.d'
+	for file in $(PLUGINS); do install -m 0755 "$$file" '$(DESTDIR)$(LIBEXECDIR)/health-checker' || exit 1; done
+	for file in $(CHECKS); do install -m 0644 "$$file" '$(DESTDIR)$(PREFIX)/lib/health-checker/checks.d' || exit 1; done
+
+uninstall-checks:
+	for file in $(PLUGINS); do rm -f '$(DESTDIR)$(LIBEXECDIR)/health-checker'/"$${file##*/}"; done
+	for file in $(CHECKS); do rm -f '$(DESTDIR)$(PREFIX)/lib/health-checker/checks.d'/"$${file##*/}"; done
+	-rmdir '$(DESTDIR)$(PREFIX)/lib/health-checker/checks.d' '$(DESTDIR)$(PREFIX)/lib/health-checker'
 
 setup:
 	tests/setup.sh

@@ -54,7 +54,7 @@ docs() { RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-p
 
 # An ignored or filtered test would look like a passed run; a test target that is not run would not be seen at all.
 no_ignored_tests() {
-    ! grep -rnE '#\[ignore' --include='*.rs' generator runner tests
+    ! grep -rnE '#\[ignore' --include='*.rs' generator plugins runner tests
 }
 
 step 'setup' tests/setup.sh
@@ -69,6 +69,7 @@ step 'fail-points build' cargo build --package health-checker --features fail-po
 step 'unit tests' cargo test --workspace --lib --bins --locked --quiet --no-fail-fast
 step 'documentation tests' cargo test --workspace --doc --locked --quiet
 step 'generated trees' cargo test --package health-checker-generator --test '*' --locked --quiet --no-fail-fast
+step 'probes' cargo test --package health-probe --test '*' --locked --quiet --no-fail-fast
 step 'unit verification' cargo test --package health-checker-tests --test units --locked --no-fail-fast
 
 boot_tests=()

@@ -100,6 +100,7 @@ pub(crate) const KEYS: &[Key] = &[
     probe("MountPoint", Value::Path, "mount", Everything),
     option("MountType", Value::Text, "MountPoint", "--type"),
     option("MountWritable", Value::Only(true), "MountPoint", "--writable"),
+    probe("PathWritable", Value::Path, "writable", Everything),
     probe("TcpConnect", Value::Address, "tcp", Network),
     probe("HttpGet", Value::Url, "http", Network),
     option("HttpStatus", Value::Status, "HttpGet", "--status"),

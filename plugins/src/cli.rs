@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::outcome::Probe;
 use crate::probe::{
     Clock, CommandOutput, Container, Defect, Disk, Dns, Dpkg, FailedUnits, File, Http, Mount,
-    Process, Rpmdb, Tcp, Unit, Watchdog,
+    Process, Rpmdb, Tcp, Unit, Watchdog, Writable,
 };
 use crate::span;
 
@@ -41,6 +41,7 @@ pub struct Cli {
 pub enum Kind {
     Unit(Unit),
     Mount(Mount),
+    Writable(Writable),
     Tcp(Tcp),
     Http(Http),
     Dns(Dns),
@@ -71,6 +72,7 @@ impl Kind {
         Question::Probe(match self {
             Kind::Unit(probe) => Box::new(probe),
             Kind::Mount(probe) => Box::new(probe),
+            Kind::Writable(probe) => Box::new(probe),
             Kind::Tcp(probe) => Box::new(probe),
             Kind::Http(probe) => Box::new(probe),
             Kind::Dns(probe) => Box::new(probe),

@@ -129,10 +129,20 @@ pub fn table(outcomes: &[Outcome]) -> Table {
                 outcome.duration_usec.map(duration).unwrap_or_default(),
                 Color::Plain,
             ),
-            (format!("{wanted}{}", outcome.message), Color::Plain),
+            (
+                format!("{wanted}{}{}", outcome.message, tries(outcome)),
+                Color::Plain,
+            ),
         ]);
     }
     table
+}
+
+fn tries(outcome: &Outcome) -> String {
+    match outcome.tries {
+        0 | 1 => String::new(),
+        tries => format!(" (after {tries} tries)"),
+    }
 }
 
 fn prepare(root: &Root) -> Result<(Manager, Vec<Expected>)> {
@@ -151,7 +161,7 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
     // Masked units are refused by systemd, and stay what they are.
     let units: Vec<String> = expected
         .iter()
-        .filter(|check| is_ours(&check.unit) && !check.switched_off)
+        .filter(|check| is_ours(&check.unit) && check.masked.is_none())
         .map(|check| check.unit.clone())
         .collect();
     let results = manager
@@ -207,7 +217,7 @@ mod tests {
             name: name.to_owned(),
             source: Some(format!("/usr/libexec/health-checker/{name}")),
             severity: Severity::Required,
-            switched_off: false,
+            masked: None,
         }
     }
 

@@ -119,6 +119,9 @@ pub struct Outcome {
     pub duration_usec: Option<u64>,
     /// One sentence: why.
     pub message: String,
+    /// How often it was run until it had this result (`Retries=`).
+    #[serde(default)]
+    pub tries: u32,
 }
 
 impl Outcome {
@@ -133,6 +136,7 @@ impl Outcome {
             exit_status: None,
             duration_usec: None,
             message,
+            tries: 1,
         }
     }
 }

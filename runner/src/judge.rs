@@ -10,6 +10,7 @@ use crate::lease;
 use crate::machine::Machine;
 use crate::observe::{self, findings, never_started};
 use crate::policy::Standing;
+use crate::retry;
 use crate::runtime;
 use crate::settle::Settled;
 use crate::systemd1::{Manager, Verb};
@@ -73,6 +74,7 @@ pub fn judge(machine: &Machine, manager: &Manager, found: &Found) -> Result<Vec<
         ));
     })?;
     observe::explain_never_started(&mut checks, &missing, results);
+    retry::until_passed(manager, found, &expected, &mut checks)?;
     checks.extend(beside_checks(machine, manager, found)?);
     Ok(checks)
 }

@@ -23,6 +23,7 @@ mod messages;
 mod observe;
 mod policy;
 mod report;
+mod retry;
 mod run;
 mod runtime;
 mod settle;

@@ -46,20 +46,25 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         found: &found,
         restraint,
     };
+    let mut restarted = false;
     loop {
         let verdict = Verdict::of(&checks);
         tell(verdict, &checks);
+        if verdict != Verdict::Unhealthy
+            && (restarted || checks.iter().any(|check| check.tries > 1))
+        {
+            judge::reach_target(&manager);
+        }
         let finding = Finding { verdict, checks };
         match course.follow(&finding)? {
             Next::RestartServices => {
-                let details = act::restart::restart_failing_services(&manager, &finding.checks)?;
+                let details =
+                    act::restart::restart_failing_services(&manager, &found, &finding.checks)?;
                 fail_point::reached("restarted");
                 judge::run_again(&manager, &finding.checks)?;
                 course.finish(Action::Restart, Progress::Done, details);
                 checks = judge::judge(course.machine, &manager, &found)?;
-                if Verdict::of(&checks) != Verdict::Unhealthy {
-                    judge::reach_target(&manager);
-                }
+                restarted = true;
             }
             Next::Healthy => {
                 lease::status(&format!(

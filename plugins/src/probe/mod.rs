@@ -16,6 +16,7 @@ mod rpmdb;
 mod tcp;
 mod unit;
 mod watchdog;
+mod writable;
 
 pub use clock::Clock;
 pub use command_output::CommandOutput;
@@ -33,3 +34,4 @@ pub use rpmdb::Rpmdb;
 pub use tcp::Tcp;
 pub use unit::Unit;
 pub use watchdog::Watchdog;
+pub use writable::Writable;

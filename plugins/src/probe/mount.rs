@@ -1,12 +1,13 @@
 //! `health-probe mount`: a file system is really mounted, really writable, and the right one.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::writable::{absolute, write};
 use crate::mountinfo::{self, Entry};
 use crate::outcome::{Look, Probe, Problem};
 
@@ -28,13 +29,6 @@ pub struct Mount {
     /// A file can be created, written to the disk, and removed again
     #[arg(long)]
     pub writable: bool,
-}
-
-fn absolute(text: &str) -> Result<PathBuf, String> {
-    match text.starts_with('/') {
-        true => Ok(text.into()),
-        false => Err("write the full path, like '/var'".into()),
-    }
 }
 
 impl Probe for Mount {
@@ -121,20 +115,6 @@ fn is_same(wanted: &str, mounted: &str) -> bool {
         || (wanted.starts_with('/') && mounted.starts_with('/') && real(&wanted) == real(mounted))
 }
 
-/// Options may lie (a disk that went read-only, is full, or dead): only a write that has reached the disk proves it.
-fn write(directory: &Path) -> io::Result<()> {
-    let path = directory.join(format!(".health-probe-{}", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&path)?;
-    let written = file
-        .write_all(b"health-probe\n")
-        .and_then(|()| file.sync_all());
-    let removed = fs::remove_file(&path);
-    written.and(removed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,13 +132,5 @@ mod tests {
         let (device, link) = (device.to_str().unwrap(), link.to_str().unwrap());
         assert!(is_same(link, device) && is_same("server:/export", "server:/export"));
         assert!(!is_same("/dev/null", device) && !is_same("LABEL=nonexistent", device));
-    }
-
-    #[test]
-    fn writing_leaves_nothing_behind() {
-        let directory = tempfile::tempdir().unwrap();
-        write(directory.path()).unwrap();
-        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-        assert!(write(Path::new("/proc")).is_err());
     }
 }

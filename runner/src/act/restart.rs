@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use health_checks::Found;
 
 use crate::facts::{CheckResult, Outcome};
 use crate::lease;
@@ -12,23 +13,37 @@ use crate::systemd1::{Manager, Verb};
 /// systemd's own DefaultTimeoutStartSec= is 90 s; a service may stop for as long before.
 const LIMIT: Duration = Duration::from_secs(200);
 
-/// Restarts every service that is failed or crash-looping, ours excepted: a plain plugin does not say which service
-/// it is about. So are services that are failed checks themselves, whatever they do at the moment. Gives a line for
-/// each, for the incident.
+/// Restarts what failed checks are about, once: the units that they name (`RestartUnits=`); and if one of them names
+/// none, as a plain plugin does, every service that is failed or crash-looping, ours excepted. So are services that
+/// are failed checks themselves, whatever they do at the moment. Gives a line for each, for the incident.
 ///
 /// # Errors
 /// From the bus.
-pub fn restart_failing_services(manager: &Manager, checks: &[Outcome]) -> Result<Vec<String>> {
-    let failing = manager.units(&["failed", "auto-restart"], &["*.service"])?;
-    let failed_checks = checks
-        .iter()
-        .filter(|check| check.result == CheckResult::Failed && check.unit.ends_with(".service"));
-    let mut services: Vec<String> = failing
-        .into_iter()
-        .map(|unit| unit.name)
-        .chain(failed_checks.map(|check| check.unit.clone()))
-        .filter(|unit| !unit.starts_with("health-check"))
-        .collect();
+pub fn restart_failing_services(
+    manager: &Manager,
+    found: &Found,
+    checks: &[Outcome],
+) -> Result<Vec<String>> {
+    let mut services: Vec<String> = Vec::new();
+    let mut names_none = false;
+    for failed in checks.iter().filter(|check| check.result.is_bad()) {
+        match found.checks.iter().find(|check| check.unit == failed.unit) {
+            Some(check) if !check.settings.restart_units.is_empty() => {
+                services.extend(check.settings.restart_units.iter().cloned());
+            }
+            Some(_) => names_none = true,
+            None if failed.result == CheckResult::Failed && failed.unit.ends_with(".service") => {
+                names_none = true;
+                services.push(failed.unit.clone());
+            }
+            None => names_none = true,
+        }
+    }
+    if names_none {
+        let failing = manager.units(&["failed", "auto-restart"], &["*.service"])?;
+        services.extend(failing.into_iter().map(|unit| unit.name));
+    }
+    services.retain(|unit| !unit.starts_with("health-check"));
     services.sort();
     services.dedup();
     if services.is_empty() {

@@ -26,7 +26,7 @@ pub fn stop_services(found: &Found) -> Vec<String> {
         .filter(|check| !check.masked && !check.command.is_empty())
         .collect();
     lease::status(&format!("Stopping services: {} plugins", plugins.len()));
-    thread::scope(|scope| {
+    let mut lines: Vec<String> = thread::scope(|scope| {
         let running: Vec<_> = plugins
             .iter()
             .map(|check| scope.spawn(|| stop(check)))
@@ -42,7 +42,30 @@ pub fn stop_services(found: &Found) -> Vec<String> {
                 line
             })
             .collect()
-    })
+    });
+    lines.extend(stop_units(found));
+    lines
+}
+
+/// What `.check` files name in `StopUnits=`.
+fn stop_units(found: &Found) -> Option<String> {
+    let checks = found.checks.iter().filter(|check| !check.masked);
+    let mut units: Vec<&str> = checks
+        .flat_map(|check| check.settings.stop_units.iter().map(String::as_str))
+        .collect();
+    units.sort_unstable();
+    units.dedup();
+    if units.is_empty() {
+        return None;
+    }
+    let argv = [&["systemctl", "stop", "--"][..], &units].concat();
+    let line = match command::run(&argv, LIMIT, &lease::renew) {
+        Ok(ended) if ended.success() => format!("stopped: {}", units.join(", ")),
+        Ok(ended) => format!("stopping {} failed: {ended}", units.join(", ")),
+        Err(error) => format!("stopping {} failed: {error:#}", units.join(", ")),
+    };
+    log::info!(HEALTH_ACTION = "stop"; "{line}");
+    Some(line)
 }
 
 fn stop(check: &Check) -> String {

@@ -28,6 +28,8 @@ pub struct UnitFacts {
     pub tried: bool,
     /// ConditionResult.
     pub condition: bool,
+    /// The condition that is not met.
+    pub unmet: Option<String>,
     /// AssertResult.
     pub assertion: bool,
     /// Whether it was ever started.
@@ -74,6 +76,7 @@ impl UnitFacts {
             limit_usec: 0,
             tried: false,
             condition: false,
+            unmet: None,
             assertion: false,
             was_active: false,
             running: None,
@@ -116,8 +119,17 @@ pub fn classify(facts: &UnitFacts) -> (CheckResult, String) {
 
 fn inactive(facts: &UnitFacts) -> (CheckResult, String) {
     use CheckResult::{Error, Failed, Passed, Skipped};
-    if facts.result == "exec-condition" || (facts.tried && !facts.condition) {
-        (Skipped, "a condition of its unit is not met".to_owned())
+    if facts.result == "exec-condition" {
+        (
+            Skipped,
+            "does not apply here: its ExecCondition= says so".to_owned(),
+        )
+    } else if facts.tried && !facts.condition {
+        let unmet = facts.unmet.as_deref().unwrap_or("a condition of its unit");
+        (
+            Skipped,
+            format!("does not apply here: '{unmet}' is not met"),
+        )
     } else if facts.tried && !facts.assertion {
         (Failed, "an assertion of its unit is not met".to_owned())
     } else if !facts.was_active {
@@ -224,6 +236,7 @@ mod tests {
         let never = UnitFacts {
             tried: false,
             condition: false,
+            unmet: None,
             assertion: false,
             was_active: false,
             ..service("inactive", "success", 0, 0)
@@ -266,7 +279,7 @@ mod tests {
             (
                 service("inactive", "exec-condition", 0, 0),
                 Skipped,
-                "condition",
+                "ExecCondition",
             ),
             (
                 UnitFacts {

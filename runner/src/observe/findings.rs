@@ -1,7 +1,7 @@
 //! What counts like a check without being a unit of its own: the mode of the boot, whether it settled, checks that
 //! vanished, plugin directories that cannot be read.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use health_checks::Found;
@@ -136,7 +136,12 @@ pub fn vanished(known: &[KnownCheck], found: &Found, mounts: &[Mount]) -> Vec<Ou
 /// Directories and plugins that could not be looked at: each may be a check that should have failed. A warning about
 /// a file that is a check all the same is left to that check.
 pub fn unreadable(found: &Found) -> Vec<Outcome> {
-    let is_check = |path: &Path| found.checks.iter().any(|check| check.source == path);
+    let is_check = |path: &PathBuf| {
+        found
+            .checks
+            .iter()
+            .any(|check| check.sources.contains(path))
+    };
     found
         .warnings
         .iter()

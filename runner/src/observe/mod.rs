@@ -35,8 +35,8 @@ pub struct Expected {
     pub source: Option<String>,
     /// How much it counts.
     pub severity: Severity,
-    /// Its plugin is a link to /dev/null: there is nothing to run, whatever its unit is.
-    pub switched_off: bool,
+    /// Switched off, and by what: then there is nothing to run, whatever its unit is.
+    pub masked: Option<String>,
 }
 
 /// All checks: what the health target requires and wants, and every plugin, whether it has a unit or not, so that
@@ -72,7 +72,7 @@ pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
                 name: unit.clone(),
                 source: None,
                 severity,
-                switched_off: false,
+                masked: None,
                 unit,
             },
         })
@@ -86,7 +86,10 @@ impl From<&Check> for Expected {
             name: check.name.clone(),
             source: Some(check.source.to_string_lossy().into_owned()),
             severity: check.severity.into(),
-            switched_off: check.command.is_empty(),
+            masked: check.masked.then(|| match &check.masked_by {
+                Some(by) => format!("is masked by {by}"),
+                None => "is masked".to_owned(),
+            }),
         }
     }
 }
@@ -110,12 +113,15 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
     expected
         .iter()
         .map(|check| {
-            let facts = match units.remove(&check.unit) {
-                _ if check.switched_off => UnitFacts::masked(),
-                Some(unit) => facts(manager, unit)?,
-                None => UnitFacts::not_found(),
+            let facts = match (units.remove(&check.unit), &check.masked) {
+                (_, Some(_)) => UnitFacts::masked(),
+                (Some(unit), None) => facts(manager, unit)?,
+                (None, None) => UnitFacts::not_found(),
             };
-            let (result, message) = classify(&facts);
+            let (result, message) = match &check.masked {
+                Some(by) => (CheckResult::Skipped, by.clone()),
+                None => classify(&facts),
+            };
             Ok(Outcome {
                 name: check.name.clone(),
                 unit: check.unit.clone(),
@@ -125,6 +131,7 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
                 exit_status: facts.process.and_then(|process| process.exit_status()),
                 duration_usec: facts.process.and_then(|process| process.duration_usec()),
                 message,
+                tries: 1,
             })
         })
         .collect()
@@ -204,6 +211,9 @@ fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
         facts.tried =
             manager.property::<u64>(&unit.path, "Unit", "ConditionTimestampMonotonic")? > 0;
         facts.condition = manager.property(&unit.path, "Unit", "ConditionResult")?;
+        if facts.tried && !facts.condition {
+            facts.unmet = unmet_condition(manager, &unit.path)?;
+        }
         facts.assertion = manager.property(&unit.path, "Unit", "AssertResult")?;
         // A unit that was active and ended has left the active state at some time.
         facts.was_active =
@@ -212,6 +222,19 @@ fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
                     > 0;
     }
     Ok(facts)
+}
+
+/// The condition that kept a unit from being started, as it is written in the unit file.
+fn unmet_condition(manager: &Manager, path: &str) -> Result<Option<String>> {
+    // Type, whether one of several is enough, whether it is negated, parameter, result: negative is not met.
+    type Condition = (String, bool, bool, String, i32);
+    let conditions: Vec<Condition> = manager.property(path, "Unit", "Conditions")?;
+    let unmet = conditions.into_iter().find(|condition| condition.4 < 0);
+    Ok(unmet.map(|(kind, any, not, parameter, _)| {
+        let any = if any { "|" } else { "" };
+        let not = if not { "!" } else { "" };
+        format!("{kind}={any}{not}{parameter}")
+    }))
 }
 
 /// The process of a check that passed, which most do, by one call instead of four. `None` where it has another number of commands than one.

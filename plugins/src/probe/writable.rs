@@ -1,0 +1,81 @@
+//! `health-probe writable`: a file can be created in a directory, written to the disk, and removed again.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::outcome::{Look, Probe, Problem};
+
+/// A file can be created in the directory PATH, written to the disk, and removed again.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  health-probe writable /etc\n  health-probe writable /var/lib/app --timeout 0"
+)]
+pub struct Writable {
+    /// The directory
+    #[arg(value_parser = absolute)]
+    pub path: PathBuf,
+}
+
+/// Paths of the command line: a check has no working directory to speak of.
+pub(super) fn absolute(text: &str) -> Result<PathBuf, String> {
+    match text.starts_with('/') {
+        true => Ok(text.into()),
+        false => Err("write the full path, like '/var'".into()),
+    }
+}
+
+impl Probe for Writable {
+    fn expected(&self) -> String {
+        format!("'{}' writable", self.path.display())
+    }
+
+    fn look(&self, _limit: Duration) -> Look {
+        if !fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_dir()) {
+            return Err(Problem::not_yet("no such directory"));
+        }
+        write(&self.path).map_err(|error| Problem::not_yet(format!("writing fails: {error}")))?;
+        Ok("writable".to_owned())
+    }
+}
+
+/// Options may lie (a disk that went read-only, is full, or dead): only a write that has reached the disk proves it.
+/// The name is random: in `/tmp`, nobody may be able to make this fail by taking it before.
+pub(super) fn write(directory: &Path) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".health-probe-")
+        .tempfile_in(directory)?;
+    file.write_all(b"health-probe\n")?;
+    file.as_file().sync_all()?;
+    file.close()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writing_leaves_nothing_behind() {
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        assert!(write(Path::new("/proc")).is_err());
+    }
+
+    #[test]
+    fn a_directory_passes_and_anything_else_says_what_is_wrong() {
+        let directory = tempfile::tempdir().unwrap();
+        let look = |path: &Path| {
+            Writable {
+                path: path.to_owned(),
+            }
+            .look(Duration::ZERO)
+        };
+        assert_eq!(look(directory.path()).ok().as_deref(), Some("writable"));
+        assert!(look(&directory.path().join("missing")).is_err());
+        assert!(look(Path::new("/proc")).is_err());
+    }
+}
