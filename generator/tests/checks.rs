@@ -313,26 +313,20 @@ fn others_may_not_own_on_the_way() {
 }
 
 #[test]
-fn three_hundred_files_are_quick() {
-    let time = |count: usize| {
-        let machine = Machine::new();
-        let text = "[Unit]\nAfter=a.service\n[Check]\nUnitActive=a.service\nRetries=3\nRestartUnits=a.service\n";
-        (0..count).for_each(|n| machine.file(format!("{LIB}/c{n}.check"), text, 0o644));
-        (0..count / 3)
-            .for_each(|n| machine.file(format!("{ETC}/c{n}.check.d/x.conf"), TRUE, 0o644));
-        (0..5)
-            .map(|_| {
-                let start = std::time::Instant::now();
-                assert_eq!(found(&machine, Stage::Late).checks.len(), count);
-                start.elapsed()
-            })
-            .min()
-            .unwrap()
-    };
-    let (hundred, six_hundred) = (time(100), time(600));
-    // Linear is 6 times; more than 15 would be quadratic. In an unoptimised build on a busy machine.
-    assert!(six_hundred < hundred * 15, "{hundred:?} {six_hundred:?}");
-    assert!(time(300) < Duration::from_secs(1));
+fn three_hundred_files_are_all_checks() {
+    let machine = Machine::new();
+    let text = "[Unit]\nAfter=a.service\n[Check]\nUnitActive=a.service\nRetries=3\nRestartUnits=a.service\n";
+    (0..300).for_each(|n| machine.file(format!("{LIB}/c{n}.check"), text, 0o644));
+    (0..100).for_each(|n| {
+        machine.file(
+            format!("{ETC}/c{n}.check.d/x.conf"),
+            "[Check]\nRetries=5\n",
+            0o644,
+        )
+    });
+    let found = found(&machine, Stage::Late);
+    assert_eq!(found.checks.len(), 300);
+    assert!(found.warnings.is_empty());
 }
 
 #[test]
