@@ -50,7 +50,11 @@ impl Machine {
     /// # Errors
     /// When this boot cannot be told from others.
     pub fn look(root: &Root) -> Result<Self> {
-        let boot = boot::key(root)?;
+        Ok(Self::look_in(root, boot::key(root)?))
+    }
+
+    /// Looks around in a boot that is known already.
+    pub fn look_in(root: &Root, boot: BootKey) -> Self {
         let mut warnings = Vec::new();
         let mounts = std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default();
         let mounts = mountinfo::parse(&mounts);
@@ -84,7 +88,7 @@ impl Machine {
         };
         machine.take_over_notes();
         machine.arrive();
-        Ok(machine)
+        machine
     }
 
     /// An incident that an earlier boot could only leave beside its snapshot becomes part of the state.

@@ -48,7 +48,7 @@ impl Tree {
                 );
             }
         }
-        for name in ["health-checker", "health-checker-generator"] {
+        for name in ["health-checker", "health-checker-generator", "health-probe"] {
             fs::copy(programs().join(name), tree.path("source").join(name)).unwrap();
         }
         fs::create_dir(tree.root()).unwrap();
