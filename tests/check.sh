@@ -73,9 +73,11 @@ step 'probes' cargo test --package health-probe --test '*' --locked --quiet --no
 step 'unit verification' cargo test --package health-checker-tests --test units --locked --no-fail-fast
 
 boot_tests=()
-for file in tests/tests/*; do
-    name=$(basename "$file" .rs)
-    [ "$name" = units ] || boot_tests+=(--test "$name")
+for target in tests/tests/*.rs tests/tests/*/main.rs; do
+    name=${target#tests/tests/}
+    name=${name%.rs}
+    name=${name%/main}
+    [ "$name" = units ] || [ ! -f "$target" ] || boot_tests+=(--test "$name")
 done
 step 'boot tests' cargo test --package health-checker-tests "${boot_tests[@]}" --locked --no-fail-fast
 

@@ -8,6 +8,7 @@ use health_checks::Root;
 use crate::command;
 use crate::facts::BootKey;
 use crate::lease;
+use crate::systemd1::Manager;
 
 /// systemd answers in milliseconds; one that does not must not stop the fail-safe.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -17,12 +18,26 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// # Errors
 /// When the kernel gives no boot id.
 pub fn key(root: &Root) -> Result<BootKey> {
+    key_of(root, userspace_usec())
+}
+
+/// The same, asked over D-Bus where there is a connection: running a program for it takes as long as a check.
+///
+/// # Errors
+/// When the kernel gives no boot id.
+pub fn key_by(root: &Root, manager: &Manager) -> Result<BootKey> {
+    let path = "/org/freedesktop/systemd1";
+    let usec = manager.property(path, "Manager", "UserspaceTimestampMonotonic");
+    key_of(root, usec.unwrap_or_else(|_| userspace_usec()))
+}
+
+fn key_of(root: &Root, userspace_usec: u64) -> Result<BootKey> {
     let path = root.join("/proc/sys/kernel/random/boot_id");
     let boot_id = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read '{}'", path.display()))?;
     Ok(BootKey {
         boot_id: boot_id.trim().to_owned(),
-        userspace_usec: userspace_usec(),
+        userspace_usec,
     })
 }
 

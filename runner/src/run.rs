@@ -6,6 +6,7 @@ use anyhow::Result;
 use health_checks::{Mode, Root};
 
 use crate::act;
+use crate::boot;
 use crate::course::{Course, Finding, Next, failed_names};
 use crate::facts::{Action, Outcome, Severity, Verdict};
 use crate::fail_point;
@@ -30,8 +31,9 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     }
     lease::status("Waiting for the health checks");
     let manager = judge::wait()?;
+    let boot = boot::key_by(root, &manager)?;
     lease::status("Looking at this boot");
-    let mut machine = Machine::look(root)?;
+    let mut machine = Machine::look_in(root, boot);
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }

@@ -64,7 +64,7 @@ pub fn settle(root: &Root, limit: Duration) -> Result<()> {
         }
     }
     lease::status("Looking for plugins that appeared since the boot began");
-    let boot = crate::boot::key(root)?;
+    let boot = crate::boot::key_by(root, &manager)?;
     let late = late::start(root, &manager, &boot, &observe::find(root))?;
     if !late.is_empty() {
         log::info!(
