@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use health_checks::{Check, Found, Root};
+use health_checks::{Check, Content, Found, Root};
 
 use crate::facts::BootKey;
 use crate::systemd1::{Manager, Unit};
@@ -70,7 +70,25 @@ pub fn place(root: &Root, manager: &Manager, found: &Found) -> Result<Vec<String
             );
         }
     }
+    refresh(&found.checks, &late, &out);
     Ok(late.into_iter().map(|check| check.unit.clone()).collect())
+}
+
+/// What was made for a check that has begun since, and its file changed: here it hides what the generator makes at the
+/// next daemon-reload.
+fn refresh(checks: &[Check], late: &[&Check], out: &Path) {
+    for check in checks.iter().filter(|check| !late.contains(check)) {
+        let files = health_checks::files(check, out, WANTS);
+        let made = |(path, content): &(PathBuf, Content)| match content {
+            Content::Text(_) => path.exists(),
+            Content::Link(_) => false,
+        };
+        if files.iter().any(made)
+            && let Err(error) = health_checks::write(check, out, WANTS)
+        {
+            log::warn!("the unit of '{}' stays as it was: {error}", check.name);
+        }
+    }
 }
 
 /// A unit that failed before a soft-reboot is still loaded, with that result: of this boot it has none yet.
