@@ -35,7 +35,7 @@ pub struct Expected {
     pub source: Option<String>,
     /// How much it counts.
     pub severity: Severity,
-    /// Its plugin is a link to /dev/null: there is nothing to run, whatever its unit is.
+    /// It is masked, perhaps by its own file: there is nothing to run, whatever its unit is.
     pub switched_off: bool,
 }
 
@@ -86,7 +86,7 @@ impl From<&Check> for Expected {
             name: check.name.clone(),
             source: Some(check.source.to_string_lossy().into_owned()),
             severity: check.severity.into(),
-            switched_off: check.command.is_empty(),
+            switched_off: check.masked,
         }
     }
 }
