@@ -183,6 +183,9 @@ fn prepare(root: &Root) -> Result<Prepared> {
     for warning in &found.warnings {
         log::warn!("{warning}");
     }
+    if late::refresh(root, &found) {
+        manager.reload()?;
+    }
     late::place(root, &manager, &found)?;
     let expected = observe::expected(&manager, &found)?;
     Ok(Prepared {

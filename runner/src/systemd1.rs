@@ -305,6 +305,14 @@ impl Manager {
             .with_context(|| format!("the failure of '{unit}' cannot be reset"))
     }
 
+    /// Lets systemd read all unit files again, and its generators run.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn reload(&self) -> Result<()> {
+        zbus::block_on(self.proxy.reload()).context("systemd does not read the unit files again")
+    }
+
     /// Calls `look` now and after every change of the job queue (at least every `at_least`), until it gives a value.
     ///
     /// # Errors
