@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use health_checks::Root;
+use health_checks::{Found, Kind, Root};
 
 use crate::course::failed_names;
 use crate::facts::{Outcome, Severity, Verdict};
-use crate::journal;
+use crate::follow::Follower;
 use crate::judge::is_ours;
 use crate::late;
 use crate::observe::{self, Expected};
+use crate::suggest::nearest;
 use crate::systemd1::{Manager, Verb};
 use crate::table::{Color, Table, duration, printable};
 
@@ -23,7 +24,9 @@ const LIMIT: Duration = Duration::from_secs(900);
 /// # Errors
 /// When they cannot be run.
 pub fn all(root: &Root) -> Result<ExitCode> {
-    let (manager, expected) = prepare(root)?;
+    let Prepared {
+        manager, expected, ..
+    } = prepare(root)?;
     if expected.is_empty() {
         println!(
             "No checks: put one into '{}', see 'health-checker list'",
@@ -64,43 +67,52 @@ pub fn all(root: &Root) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the named checks and shows their output; exit status 1 if one of them failed.
+/// Runs the named checks and shows what they print while they do it; exit status 1 if one of them failed.
 ///
 /// # Errors
 /// When a name is wrong (the right one is suggested), or they cannot be run.
 pub fn named(root: &Root, names: &[String]) -> Result<ExitCode> {
-    let (manager, expected) = prepare(root)?;
-    let mut chosen = Vec::new();
+    let Prepared {
+        manager,
+        expected,
+        found,
+    } = prepare(root)?;
+    let mut chosen: Vec<Expected> = Vec::new();
     for name in names {
-        let matching: Vec<Expected> = expected
+        let matching: Vec<&Expected> = expected
             .iter()
             .filter(|check| is_called(check, name))
-            .cloned()
             .collect();
         if matching.is_empty() {
             bail!("{}", unknown(name, &expected));
         }
-        chosen.extend(
-            matching
-                .into_iter()
-                .filter(|check| !chosen.contains(check))
-                .collect::<Vec<_>>(),
-        );
+        for check in matching {
+            if !chosen.contains(check) {
+                chosen.push(check.clone());
+            }
+        }
     }
-    let outcomes = run(&manager, &chosen)?;
-    journal::sync();
+    warn_of_old(&manager, &chosen, &found)?;
+    let units = chosen
+        .iter()
+        .map(|check| (check.unit.clone(), check.name.clone()));
+    let follower = Follower::start(units.collect())?;
+    let outcomes = run(&manager, &chosen);
+    follower.finish();
+    let outcomes = outcomes?;
     let mut out = io::stdout().lock();
     for outcome in &outcomes {
         let result = Color::of_result(outcome.result).paint(outcome.result.as_str());
-        let message = if outcome.message.is_empty() {
-            String::new()
-        } else {
-            format!(": {}", outcome.message)
+        let time = outcome.duration_usec.map(duration).unwrap_or_default();
+        let time = match time.as_str() {
+            "" => String::new(),
+            time => format!(" in {time}"),
         };
-        writeln!(out, "{} {result}{message}", printable(&outcome.name))?;
-        for line in said(&manager, &outcome.unit) {
-            writeln!(out, "    {line}")?;
-        }
+        let message = match outcome.message.as_str() {
+            "" => String::new(),
+            message => format!(": {}", printable(message)),
+        };
+        writeln!(out, "{} {result}{time}{message}", printable(&outcome.name))?;
     }
     let all_good = !outcomes.iter().any(|outcome| outcome.result.is_bad());
     Ok(if all_good {
@@ -108,6 +120,29 @@ pub fn named(root: &Root, names: &[String]) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// systemd runs what it read, not what is in the files now. (Of a plugin the file itself is run.)
+fn warn_of_old(manager: &Manager, chosen: &[Expected], found: &Found) -> Result<()> {
+    let of_file = |check: &&Expected| {
+        let found = found.checks.iter().find(|known| known.unit == check.unit);
+        found.is_some_and(|known| known.kind == Kind::File || known.sources.len() > 1)
+    };
+    let units: Vec<String> = chosen
+        .iter()
+        .filter(of_file)
+        .map(|check| check.unit.clone())
+        .collect();
+    for unit in manager.units_by_names(&units)? {
+        if manager.property(&unit.path, "Unit", "NeedDaemonReload")? {
+            log::warn!(
+                "'{}' runs as it was before its files changed; to run it as they are now: \
+                 'systemctl daemon-reload'",
+                unit.name
+            );
+        }
+    }
+    Ok(())
 }
 
 /// A table of outcomes, as `status` shows it too.
@@ -145,15 +180,29 @@ fn tries(outcome: &Outcome) -> String {
     }
 }
 
-fn prepare(root: &Root) -> Result<(Manager, Vec<Expected>)> {
+/// What is needed to run checks.
+struct Prepared {
+    manager: Manager,
+    expected: Vec<Expected>,
+    found: Found,
+}
+
+fn prepare(root: &Root) -> Result<Prepared> {
     let manager = Manager::connect()?;
     let found = observe::find(root);
     for warning in &found.warnings {
         log::warn!("{warning}");
     }
+    if late::refresh(root, &found) {
+        manager.reload()?;
+    }
     late::place(root, &manager, &found)?;
     let expected = observe::expected(&manager, &found)?;
-    Ok((manager, expected))
+    Ok(Prepared {
+        manager,
+        expected,
+        found,
+    })
 }
 
 /// Runs those that are units of ours; what others brought into the health target is looked at, never restarted.
@@ -172,15 +221,6 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-/// What a check said when it ran just now.
-fn said(manager: &Manager, unit: &str) -> Vec<String> {
-    let invocation = manager.invocation(unit);
-    invocation.map_or_else(
-        |_| Vec::new(),
-        |invocation| journal::last_run(unit, &invocation),
-    )
-}
-
 fn is_called(check: &Expected, name: &str) -> bool {
     check.name == name
         || check.unit == name
@@ -189,13 +229,9 @@ fn is_called(check: &Expected, name: &str) -> bool {
 }
 
 fn unknown(name: &str, expected: &[Expected]) -> String {
-    let near = expected
-        .iter()
-        .map(|check| (strsim::jaro_winkler(name, &check.name), &check.name))
-        .filter(|(score, _)| *score > 0.7)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let near = nearest(name, expected.iter().map(|check| check.name.as_str()));
     match near {
-        Some((_, near)) => format!(
+        Some(near) => format!(
             "there is no check '{}'; did you mean '{}'?",
             printable(name),
             printable(near)

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use crate::{new, verify};
+
 /// Judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
 ///
 /// Without a command: runs all checks now and says what came of them, without any consequences.
@@ -24,7 +26,11 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Show all checks, and the files that look like checks but are none
+    /// Find mistakes in plugins, '.check' files, configuration and units, before a boot does
+    Verify(verify::Options),
+    /// Write a new check, with comments, and say how to try it
+    New(new::Options),
+    /// Show all checks with their settings, and the files that look like checks but are none
     List {
         /// Print JSON, for programs
         #[arg(long)]

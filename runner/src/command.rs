@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-/// How much output of a program is kept, in bytes.
-const OUTPUT_LIMIT: u64 = 16 * 1024;
+/// How much output of a program is kept, in bytes: 'systemd-analyze verify' may have something to say of every unit.
+const OUTPUT_LIMIT: u64 = 256 * 1024;
 /// How often the waiting is interrupted, so that the caller can renew its lease.
 const TICK: Duration = Duration::from_secs(5);
 

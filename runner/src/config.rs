@@ -33,7 +33,8 @@ pub fn load(root: &Root) -> Config {
     }
 }
 
-fn parse(text: &str) -> Config {
+/// Understands the text of the file.
+pub fn parse(text: &str) -> Config {
     let mut config = Config::default();
     let mut error =
         |line: usize, what: String| config.errors.push(format!("'{PATH}', line {line}: {what}"));

@@ -26,32 +26,14 @@ pub fn sync() {
 
 /// The last lines about a unit in this boot, oldest first: its own and systemd's.
 pub fn last_lines(unit: &str) -> Vec<String> {
-    read(unit, Whose::All).unwrap_or_else(unreadable)
-}
-
-/// What a check itself said when it last ran, for a terminal.
-pub fn last_run(unit: &str, invocation: &str) -> Vec<String> {
-    let lines = read(unit, Whose::Run(invocation)).unwrap_or_else(unreadable);
-    lines
-        .into_iter()
-        .map(|line| crate::table::printable(&line))
-        .collect()
-}
-
-/// Whose lines to read.
-#[derive(Debug, Clone, Copy)]
-enum Whose<'i> {
-    /// The unit's own and systemd's about it.
-    All,
-    /// Only its own, of the run with this invocation id.
-    Run(&'i str),
+    read(unit).unwrap_or_else(unreadable)
 }
 
 fn unreadable(error: anyhow::Error) -> Vec<String> {
     vec![format!("(the journal cannot be read: {error:#})")]
 }
 
-fn read(unit: &str, whose: Whose) -> Result<Vec<String>> {
+fn read(unit: &str) -> Result<Vec<String>> {
     let mut journal = OpenOptions::default()
         .system(true)
         .local_only(true)
@@ -59,19 +41,11 @@ fn read(unit: &str, whose: Whose) -> Result<Vec<String>> {
     let boot = systemd::id128::Id128::from_boot()?.to_string();
     journal
         .match_add("_BOOT_ID", boot.clone())?
-        .match_add("_SYSTEMD_UNIT", unit)?;
-    match whose {
-        Whose::Run(invocation) => {
-            journal.match_add("_SYSTEMD_INVOCATION_ID", invocation)?;
-        }
-        Whose::All => {
-            journal
-                .match_or()?
-                .match_add("_BOOT_ID", boot)?
-                .match_add("UNIT", unit)?
-                .match_add("_PID", "1")?;
-        }
-    }
+        .match_add("_SYSTEMD_UNIT", unit)?
+        .match_or()?
+        .match_add("_BOOT_ID", boot)?
+        .match_add("UNIT", unit)?
+        .match_add("_PID", "1")?;
     journal.seek(JournalSeek::Tail)?;
     let mut lines = Vec::new();
     while lines.len() < LINES {

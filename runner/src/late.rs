@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use health_checks::{Check, Found, Root};
+use health_checks::{Check, Content, Found, GENERATOR_DIRECTORY, Root, Written};
 
 use crate::facts::BootKey;
 use crate::systemd1::{Manager, Unit};
@@ -61,7 +61,7 @@ pub fn place(root: &Root, manager: &Manager, found: &Found) -> Result<Vec<String
     let late: Vec<&Check> = found.checks.iter().filter(missing).collect();
     let out = root.join(DIRECTORY);
     clean(&out.join(WANTS), &late);
-    for check in &late {
+    for check in late.iter().filter(|check| !is_generated(root, check)) {
         if let Err(error) = health_checks::write(check, &out, WANTS) {
             log::error!(
                 "no unit can be made of plugin '{}': cannot write below '{}': {error}",
@@ -71,6 +71,44 @@ pub fn place(root: &Root, manager: &Manager, found: &Found) -> Result<Vec<String
         }
     }
     Ok(late.into_iter().map(|check| check.unit.clone()).collect())
+}
+
+/// Brings up to date what was made here of files that changed since: it hides what the generator makes of them. Says
+/// whether systemd has to read it again.
+pub fn refresh(root: &Root, found: &Found) -> bool {
+    let out = root.join(DIRECTORY);
+    let mut changed = false;
+    for check in found.checks.iter().filter(|check| is_made(check, &out)) {
+        match health_checks::write(check, &out, WANTS) {
+            Ok(written) => changed |= written == Written::Changed,
+            Err(error) => log::warn!("the unit of '{}' stays as it was: {error}", check.name),
+        }
+    }
+    changed
+}
+
+fn is_made(check: &Check, out: &Path) -> bool {
+    texts(check, out).iter().any(|(path, _)| path.exists())
+}
+
+/// Whether the generator made the same already: a second copy would hide what it makes later.
+fn is_generated(root: &Root, check: &Check) -> bool {
+    let texts = texts(check, Path::new(GENERATOR_DIRECTORY));
+    let same = |(path, text): &(PathBuf, String)| {
+        fs::read_to_string(root.join(path)).is_ok_and(|made| made == *text)
+    };
+    !texts.is_empty() && texts.iter().all(same)
+}
+
+fn texts(check: &Check, out: &Path) -> Vec<(PathBuf, String)> {
+    let files = health_checks::files(check, out, WANTS);
+    files
+        .into_iter()
+        .filter_map(|(path, content)| match content {
+            Content::Text(text) => Some((path, text)),
+            Content::Link(_) => None,
+        })
+        .collect()
 }
 
 /// A unit that failed before a soft-reboot is still loaded, with that result: of this boot it has none yet.

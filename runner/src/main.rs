@@ -10,6 +10,7 @@ mod course;
 mod facts;
 mod fail_point;
 mod failsafe;
+mod follow;
 mod history;
 mod journal;
 mod judge;
@@ -20,6 +21,7 @@ mod logging;
 mod login;
 mod machine;
 mod messages;
+mod new;
 mod observe;
 mod policy;
 mod report;
@@ -30,8 +32,10 @@ mod settle;
 mod snapshot;
 mod state;
 mod status;
+mod suggest;
 mod systemd1;
 mod table;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -63,7 +67,8 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Option<Command>) -> Result<ExitCode> {
     let root = Root::system();
-    if !matches!(command, Some(Command::List { .. })) {
+    // Authors verify what they have not installed yet.
+    if !matches!(command, Some(Command::List { .. } | Command::Verify(_))) {
         need_root()?;
     }
     match command {
@@ -71,6 +76,8 @@ fn dispatch(command: Option<Command>) -> Result<ExitCode> {
         Some(Command::Check { names }) => check_now::named(&root, &names),
         Some(Command::Status { json }) => status::status(&root, json),
         Some(Command::List { json }) => list::list(&root, json),
+        Some(Command::Verify(options)) => verify::verify(&root, &options),
+        Some(Command::New(options)) => new::new(&root, &options),
         Some(Command::History) => history::history(&root),
         Some(Command::Reset) => history::reset(&root),
         Some(Command::Run) => run::run(&root),

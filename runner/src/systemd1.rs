@@ -192,17 +192,6 @@ impl Manager {
         zbus::block_on(get).with_context(|| format!("property '{name}' of '{path}'"))
     }
 
-    /// Invocation id of the last run of a unit, in hexadecimal, as the journal has it.
-    ///
-    /// # Errors
-    /// From the bus, or when there is no such unit.
-    pub fn invocation(&self, unit: &str) -> Result<String> {
-        let units = self.units_by_names(&[unit.to_owned()])?;
-        let path = &units.first().context("no such unit")?.path;
-        let id: Vec<u8> = self.property(path, "Unit", "InvocationID")?;
-        Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
     /// Starts units, all at once, and waits until their jobs are done. Gives each unit's job result (`done`, `failed`, `timeout`, `dependency`, …) or why there was no job.
     ///
     /// # Errors
@@ -314,6 +303,14 @@ impl Manager {
     pub fn reset_failed(&self, unit: &str) -> Result<()> {
         zbus::block_on(self.proxy.reset_failed_unit(unit.to_owned()))
             .with_context(|| format!("the failure of '{unit}' cannot be reset"))
+    }
+
+    /// Lets systemd read all unit files again, and its generators run.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn reload(&self) -> Result<()> {
+        zbus::block_on(self.proxy.reload()).context("systemd does not read the unit files again")
     }
 
     /// Calls `look` now and after every change of the job queue (at least every `at_least`), until it gives a value.
