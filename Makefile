@@ -21,6 +21,7 @@ UNITS = $(wildcard units/*.service units/*.target units/*.slice)
 PRESETS = $(wildcard units/*.preset)
 CATALOGS = $(wildcard units/*.catalog)
 MAN1 = $(wildcard docs/*.1)
+MAN5 = $(wildcard docs/*.5)
 MAN8 = $(wildcard docs/*.8)
 
 .PHONY: all build install uninstall setup check demo bench clean
@@ -37,7 +38,7 @@ install:
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker' '$(DESTDIR)$(SBINDIR)/health-checker'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker-generator' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-probe' '$(DESTDIR)$(BINDIR)/health-probe'
-	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man8'
+	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8'
 	for unit in $(UNITS); do \
 		sed 's|@SBINDIR@|$(SBINDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
 		chmod 0644 '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" || exit 1; \
@@ -45,6 +46,7 @@ install:
 	for file in $(PRESETS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' || exit 1; done
 	for file in $(CATALOGS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' || exit 1; done
 	for file in $(MAN1); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man1' || exit 1; done
+	for file in $(MAN5); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man5' || exit 1; done
 	for file in $(MAN8); do install -m 0644 "$$file" '$(DESTDIR)$(MANDIR)/man8' || exit 1; done
 ifeq ($(DESTDIR),)
 	-journalctl --update-catalog
@@ -60,6 +62,7 @@ uninstall:
 	for file in $(PRESETS); do rm -f '$(DESTDIR)$(SYSTEMD_PRESET_DIR)'/"$${file##*/}"; done
 	for file in $(CATALOGS); do rm -f '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)'/"$${file##*/}"; done
 	for file in $(MAN1); do rm -f '$(DESTDIR)$(MANDIR)/man1'/"$${file##*/}"; done
+	for file in $(MAN5); do rm -f '$(DESTDIR)$(MANDIR)/man5'/"$${file##*/}"; done
 	for file in $(MAN8); do rm -f '$(DESTDIR)$(MANDIR)/man8'/"$${file##*/}"; done
 	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker'
 ifeq ($(DESTDIR),)

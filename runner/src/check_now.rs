@@ -151,7 +151,7 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
     // Masked units are refused by systemd, and stay what they are.
     let units: Vec<String> = expected
         .iter()
-        .filter(|check| is_ours(&check.unit) && !check.switched_off)
+        .filter(|check| is_ours(&check.unit) && check.switched_off.is_none())
         .map(|check| check.unit.clone())
         .collect();
     let results = manager
@@ -207,7 +207,8 @@ mod tests {
             name: name.to_owned(),
             source: Some(format!("/usr/libexec/health-checker/{name}")),
             severity: Severity::Required,
-            switched_off: false,
+            switched_off: None,
+            stable: Duration::ZERO,
         }
     }
 

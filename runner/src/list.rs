@@ -33,19 +33,17 @@ pub fn list(root: &Root, json: bool) -> Result<ExitCode> {
 fn print(expected: &[Expected], found: &Found, out: &mut impl Write) -> io::Result<()> {
     let mut table = Table::new(&["CHECK", "SEVERITY", "UNIT", "SOURCE"]);
     for check in expected {
-        let masked = found
-            .checks
-            .iter()
-            .any(|known| known.unit == check.unit && known.masked);
         table.row(vec![
             (check.name.clone(), Color::Plain),
             (
-                if masked {
-                    "masked".to_owned()
-                } else {
-                    check.severity.as_str().to_owned()
+                match check.switched_off {
+                    Some(_) => "skipped".to_owned(),
+                    None => check.severity.as_str().to_owned(),
                 },
-                if masked { Color::Yellow } else { Color::Plain },
+                match check.switched_off {
+                    Some(_) => Color::Yellow,
+                    None => Color::Plain,
+                },
             ),
             (check.unit.clone(), Color::Plain),
             (
@@ -65,6 +63,17 @@ fn print(expected: &[Expected], found: &Found, out: &mut impl Write) -> io::Resu
         )?;
     } else {
         table.print(out)?;
+    }
+    let switched_off = |check: &Expected| {
+        let why = check.switched_off.as_ref()?;
+        Some(format!("{}: {why}", check.name))
+    };
+    let switched_off: Vec<String> = expected.iter().filter_map(switched_off).collect();
+    if !switched_off.is_empty() {
+        writeln!(out, "\nSkipped:")?;
+    }
+    for line in &switched_off {
+        writeln!(out, "  {}", printable(line))?;
     }
     if !found.ignored.is_empty() {
         writeln!(out, "\nNot a check:")?;
@@ -97,6 +106,7 @@ fn to_json(expected: &[Expected], found: &Found) -> serde_json::Value {
                 "unit": check.unit,
                 "source": check.source,
                 "severity": check.severity,
+                "switched_off": check.switched_off,
                 "masked": found.checks.iter().any(|known| known.unit == check.unit && known.masked),
             })
         })

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
 
 fn dispatch(command: Option<Command>) -> Result<ExitCode> {
     let root = Root::system();
-    if !matches!(command, Some(Command::List { .. })) {
+    if !matches!(command, Some(Command::List { .. } | Command::Config { .. })) {
         need_root()?;
     }
     match command {
@@ -70,6 +70,7 @@ fn dispatch(command: Option<Command>) -> Result<ExitCode> {
         Some(Command::Check { names }) => check_now::named(&root, &names),
         Some(Command::Status { json }) => status::status(&root, json),
         Some(Command::List { json }) => list::list(&root, json),
+        Some(Command::Config { json }) => config::config(&root, json),
         Some(Command::History) => history::history(&root),
         Some(Command::Reset) => history::reset(&root),
         Some(Command::Run) => run::run(&root),

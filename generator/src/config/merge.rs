@@ -57,14 +57,18 @@ impl Config {
 
     fn assign(&mut self, entry: &Entry, place: Place) -> Result<(), String> {
         let option = find(entry)?;
-        let reset = entry.value.is_empty() && !option.may_be_empty;
-        let value = if reset { option.default } else { &entry.value };
+        let empty = entry.value.is_empty();
+        let value = match empty && !option.may_be_empty {
+            true => option.default,
+            false => &entry.value,
+        };
         (option.set)(self, value, &place).map_err(|text| format!("'{}=': {text}", option.name))?;
         let places = self.places.entry(option.name).or_default();
-        if !option.is_list || entry.value.is_empty() {
+        if empty || !option.is_list {
             places.clear();
         }
-        if !reset && !(option.is_list && entry.value.is_empty()) {
+        // An empty ladder is a choice; an empty list, and everything else that is empty, is as if nobody had said a word.
+        if !empty || (option.may_be_empty && !option.is_list) {
             places.push(place);
         }
         Ok(())
