@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::config::Config;
 use crate::name;
 use crate::settings::Settings;
 
@@ -120,6 +121,8 @@ pub struct Check {
     pub link: Option<Link>,
     /// Switched off by the administrator: listed, skipped.
     pub masked: bool,
+    /// That is by `Disable=` in health-checker.conf.
+    pub disabled: bool,
     /// By which file, and how.
     pub masked_by: Option<String>,
     /// What its `.check` file sets, or the default.
@@ -228,6 +231,8 @@ impl fmt::Display for Warning {
 /// All that is in the directories of plugins and `.check` files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
+    /// What health-checker.conf says.
+    pub config: Config,
     /// Sorted by name, then by origin.
     pub checks: Vec<Check>,
     /// Files that are no checks; hidden and backup files are not even named here.

@@ -11,7 +11,7 @@ use crate::keys::{KEYS, Key, Needs, Probe, Role, options};
 use crate::parse::ends_in_backslash;
 use crate::render::word;
 use crate::sections::{Assignment, Sections, merge, warning};
-use crate::settings::{RETRY, STABLE, Settings};
+use crate::settings::{STABLE, Settings};
 use crate::value::Value;
 use crate::{name, sandbox, span};
 
@@ -40,10 +40,16 @@ pub fn define(name: &OsStr, files: &[(PathBuf, String)]) -> Check {
     let source = files
         .first()
         .map_or_else(PathBuf::new, |(path, _)| path.clone());
-    definition(name, source, files).check
+    definition(name, source, files, &Settings::default()).check
 }
 
-pub(crate) fn definition(name: &OsStr, source: PathBuf, files: &[(PathBuf, String)]) -> Definition {
+/// The same with the settings that a check has which sets nothing itself.
+pub(crate) fn definition(
+    name: &OsStr,
+    source: PathBuf,
+    files: &[(PathBuf, String)],
+    defaults: &Settings,
+) -> Definition {
     let Sections {
         unit,
         service,
@@ -61,7 +67,7 @@ pub(crate) fn definition(name: &OsStr, source: PathBuf, files: &[(PathBuf, Strin
         .for_each(|assignment| keys.assign(assignment));
     keys.validate();
     let command = keys.command();
-    let settings = keys.settings();
+    let settings = keys.settings(defaults, command);
     let has_command = command.is_some();
     let mut sandboxed = false;
     let mut service_lines = Vec::new();
@@ -96,6 +102,7 @@ pub(crate) fn definition(name: &OsStr, source: PathBuf, files: &[(PathBuf, Strin
             exec,
             link: None,
             masked: false,
+            disabled: false,
             masked_by: None,
             settings,
             sources: files.iter().map(|(path, _)| path.clone()).collect(),
@@ -241,13 +248,16 @@ impl Keys<'_> {
         }
     }
 
-    fn settings(&mut self) -> Settings {
+    /// A probe has a time limit of its own.
+    fn settings(&mut self, defaults: &Settings, command: Option<&Key>) -> Settings {
+        let is_probe = command.is_some_and(|key| matches!(key.role, Role::Probe(_)));
         let active = self.assigned.contains_key("UnitActive");
         let settings = Settings {
-            retries: self.word("Retries").parse().unwrap_or_default(),
-            retry: span::parse(self.word("RetrySec")).unwrap_or(RETRY),
+            retries: self.word("Retries").parse().unwrap_or(defaults.retries),
+            retry: span::parse(self.word("RetrySec")).unwrap_or(defaults.retry),
             stable: active.then(|| span::parse(self.word("StableSec")).unwrap_or(STABLE)),
-            timeout: span::parse(self.word("TimeoutSec")),
+            timeout: span::parse(self.word("TimeoutSec"))
+                .or_else(|| defaults.timeout.filter(|_| !is_probe)),
             restart_units: self.words("RestartUnits").to_vec(),
             stop_units: self.words("StopUnits").to_vec(),
             units: self.words("UnitActive").to_vec(),

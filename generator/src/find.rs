@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::check::{Check, Found, Ignored, Origin, Warning};
+use crate::config::{self, Config};
 use crate::define::{Definition, definition};
 use crate::directory::entries;
 use crate::mask::mask;
@@ -28,6 +29,8 @@ pub enum Stage {
 pub enum Step<'a> {
     /// This directory or file is looked at next.
     Look(&'a Path),
+    /// What health-checker.conf says; comes before everything else.
+    Configuration(&'a Config),
     /// A check.
     Check(Box<Check>),
     /// A file that is no check.
@@ -41,6 +44,7 @@ pub fn find(root: &Root, stage: Stage) -> Found {
     let mut found = Found::default();
     scan(root, stage, |step| match step {
         Step::Look(_) => {}
+        Step::Configuration(config) => found.config = config.clone(),
         Step::Check(check) => found.checks.push(*check),
         Step::Ignored(ignored) => found.ignored.push(ignored),
         Step::Warning(warning) => found.warnings.push(warning),
@@ -55,12 +59,15 @@ pub fn find(root: &Root, stage: Stage) -> Found {
 /// hanging then does not hide those before it.
 pub fn scan(root: &Root, stage: Stage, mut tell: impl FnMut(Step<'_>)) {
     let trust = Trust::of(root);
+    let config = config::load_for(root, stage, trust, &mut tell);
+    tell(Step::Configuration(&config));
     let vendor = Path::new(Origin::Vendor.directory());
     tell(Step::Look(vendor));
     let mut search = Search {
         root,
         stage,
         trust,
+        config,
         vendor: root.resolve(vendor).ok(),
         units: HashMap::new(),
         settings: BTreeMap::new(),
@@ -83,6 +90,7 @@ struct Search<'a> {
     root: &'a Root,
     stage: Stage,
     trust: Trust,
+    config: Config,
     /// The directory of the vendor's plugins, links followed, if it is there.
     vendor: Option<PathBuf>,
     /// Units so far, with the file name of each.
@@ -93,9 +101,11 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn files(&mut self, tell: &mut impl FnMut(Step<'_>)) {
+        let defaults = self.config.settings();
         let mut found: Vec<(OsString, Definition)> = Vec::new();
         for file in load::load(self.root, self.stage, self.trust, tell) {
-            let mut definition = definition(&file.name, file.source.clone(), &file.files);
+            let mut definition =
+                definition(&file.name, file.source.clone(), &file.files, &defaults);
             let check = &mut definition.check;
             check.defects.splice(0..0, file.problems);
             check.masked = file.masked_by.is_some();
@@ -171,6 +181,7 @@ impl Search<'_> {
                     if let Some(text) = problem {
                         tell(Step::Warning(warning(path, text)));
                     }
+                    check.settings = self.config.settings();
                     if let Some(settings) = self.settings.get_mut(&file_name) {
                         settings.used = true;
                         if !settings.check.masked {
@@ -236,6 +247,13 @@ impl Search<'_> {
         if let Some(how) = mask(self.root, check.origin, &check.unit) {
             check.masked = true;
             check.masked_by.get_or_insert(how);
+        }
+        if let Some(place) = self.config.disabled(&check.name, &check.unit)
+            && !check.masked
+        {
+            check.masked = true;
+            check.disabled = true;
+            check.masked_by = Some(format!("disabled in {place}"));
         }
         for defect in &check.defects {
             tell(Step::Warning(defect.clone()));

@@ -36,6 +36,11 @@ pub(crate) fn generate(root: &Root, out: &Path, log: &Log, guard: &Guard) -> Exi
     let mut checks = 0_usize;
     scan(root, Stage::Early, |step| match step {
         Step::Look(path) => guard.looks_at(path),
+        Step::Configuration(config) => {
+            for error in &config.errors {
+                log.say(Level::Warning, &error.to_string());
+            }
+        }
         Step::Check(check) => {
             checks += 1;
             if let Err(error) = write(&check, out, &check.dependency_directory(TARGET)) {
@@ -77,7 +82,7 @@ pub(crate) fn dry_run(root: &Root) -> ExitCode {
     for ignored in &found.ignored {
         log.say(Level::Debug, &format!("ignored {ignored}"));
     }
-    for warning in &found.warnings {
+    for warning in found.config.errors.iter().chain(&found.warnings) {
         log.say(Level::Warning, &warning.to_string());
     }
     if command_line(root) == Mode::Off {

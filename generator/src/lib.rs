@@ -6,9 +6,11 @@
 //! * [`find()`] reads the directories of plugins and of `.check` files below a [`Root`] and gives [`Check`]s;
 //! * [`parse`] and [`define()`] understand `.check` files (`load` reads them, `sections` merges drop-ins);
 //! * [`render()`] and [`write()`] turn a check into files that systemd reads;
+//! * [`config`] is `health-checker.conf`;
 //! * [`name`] makes unit names out of file names, whatever bytes those have;
 //! * [`command_line()`] says what the kernel command line wants of us.
 
+pub mod config;
 pub mod name;
 pub mod parse;
 

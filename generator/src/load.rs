@@ -44,7 +44,7 @@ pub(crate) struct CheckFile {
 }
 
 /// What a path turned out to be.
-enum Content {
+pub(crate) enum Content {
     Text(String, Option<Warning>),
     Mask(String),
     Broken(String),
@@ -204,7 +204,8 @@ fn stem(file_name: &OsStr, ending: &[u8]) -> Option<OsString> {
     (!name.is_empty() && !is_leftover(&name)).then_some(name)
 }
 
-fn read(root: &Root, stage: Stage, trust: Trust, path: &Path) -> Content {
+/// A file of somebody to be trusted.
+pub(crate) fn read(root: &Root, stage: Stage, trust: Trust, path: &Path) -> Content {
     let broken =
         |what: &str, error: std::io::Error| Content::Broken(format!("cannot {what}: {error}"));
     let mut untrusted = trust.root_problem(root);

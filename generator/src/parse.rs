@@ -1,6 +1,6 @@
 //! The syntax of systemd.syntax(7): text in, assignments with their lines out. Opens nothing, knows no key.
 //!
-//! Not by the crate `ini`, which the runner uses for its configuration: it splits keys at `:` as well, takes
+//! Not by the crate `ini`, which the runner uses for what health-checker 1.x wrote: it splits keys at `:` as well, takes
 //! a line without `=` for the begin of the next one's key, ends a value at a carriage return, and keeps no
 //! line numbers. Once lines are joined and counted, all that would be left to it is one `split_once('=')`.
 
@@ -153,7 +153,7 @@ impl Reader {
                 line: number,
             }),
             Place::BeforeAnySection => {
-                let text = format!("'{key}=' is in no section; write '[Check]' above it");
+                let text = format!("'{key}=' is in no section; write the '[Section]' above it");
                 self.problem(number, text);
             }
             Place::Lost => {}

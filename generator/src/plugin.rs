@@ -141,6 +141,7 @@ fn new_check(origin: Origin, file_name: &OsStr, source: PathBuf, run: Run) -> Ch
         kind: Kind::Plugin,
         severity: Severity::Required,
         masked: masked_by.is_some(),
+        disabled: false,
         masked_by,
         command,
         exec: None,

@@ -42,8 +42,8 @@ pub fn files(check: &Check, out: &Path, link_into: &str) -> Vec<(PathBuf, Conten
         out.join(link_into).join(&check.unit),
         Content::Link(template),
     )];
-    if check.is_nothing() {
-        // A file that is a link to /dev/null masks its unit, as a unit file of that kind does.
+    if check.is_nothing() || check.disabled {
+        // A file that is a link to /dev/null masks its unit, as a unit file of that kind does. So does `Disable=`.
         files.push((
             out.join(&check.unit),
             Content::Link(PathBuf::from("/dev/null")),

@@ -28,6 +28,7 @@ cases! {
     check_probes,
     check_settings,
     check_syntax,
+    configuration,
     contents,
     initrd,
     links,
@@ -138,4 +139,52 @@ fn precedence_is_systemds() {
         let check = found.checks.iter().find(|check| check.name == name);
         assert_eq!(check.unwrap().sources, theirs);
     }
+}
+
+/// The same for the configuration.
+#[test]
+fn precedence_of_the_configuration_is_systemds() {
+    let machine = machine("configuration");
+    let d = "health-checker/health-checker.conf.d";
+    for (path, text) in [
+        (format!("/run/{d}/10-typo.conf"), "[Checks]\n"),
+        (format!("/usr/lib/{d}/20-a.conf"), "[Checks]\n"),
+        (format!("/etc/{d}/15-b.conf"), "[Checks]\n"),
+        (format!("/usr/lib/{d}/.hidden.conf"), "[Checks]\n"),
+        (format!("/usr/lib/{d}/README"), "nonsense\n"),
+        ("/run/health-checker/health-checker.conf".to_owned(), ""),
+    ] {
+        machine.file(path, text, 0o644);
+    }
+    machine.link(format!("/usr/lib/{d}/30-c.conf"), "/dev/null");
+    let root = machine.root("/");
+    let output = Command::new("systemd-analyze")
+        .arg(format!("--root={}", root.display()))
+        .args(["cat-config", "health-checker/health-checker.conf"])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let headings = text.lines().filter_map(|line| line.strip_prefix("# /"));
+    let theirs: Vec<PathBuf> = headings
+        .map(|path| Path::new("/").join(path))
+        .map(|path| Path::new("/").join(path.strip_prefix(&root).unwrap_or(&path)))
+        .filter(|path| !path.ends_with("30-c.conf"))
+        .collect();
+    let config = health_checks::config::load(&Root::at(&root));
+    assert_eq!(config.files, theirs);
+    assert_eq!(config.files.len(), 4);
+    assert_eq!(config.ignored.len(), 1);
+}
+
+#[test]
+fn a_configuration_that_others_may_write_to_does_not_count() {
+    let machine = machine("configuration");
+    let path = "/usr/lib/health-checker/health-checker.conf.d/20-x.conf";
+    machine.file(path, "[Boot]\nActInContainer=yes\n", 0o666);
+    let config = health_checks::config::load(&Root::at(machine.root("/")));
+    assert!(!config.boot.act_in_container);
+    let errors: Vec<String> = config.errors.iter().map(ToString::to_string).collect();
+    let expected = format!("{path}: does not count: others than root may write to '{path}'");
+    assert!(errors[0].starts_with(&expected), "{errors:?}");
 }

@@ -210,7 +210,7 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
     // Masked units are refused by systemd, and stay what they are.
     let units: Vec<String> = expected
         .iter()
-        .filter(|check| is_ours(&check.unit) && check.masked.is_none())
+        .filter(|check| is_ours(&check.unit) && check.switched_off.is_none())
         .map(|check| check.unit.clone())
         .collect();
     let results = manager
@@ -253,7 +253,8 @@ mod tests {
             name: name.to_owned(),
             source: Some(format!("/usr/libexec/health-checker/{name}")),
             severity: Severity::Required,
-            masked: None,
+            switched_off: None,
+            stable: Duration::ZERO,
         }
     }
 

@@ -42,6 +42,12 @@ pub enum Command {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Show the effective configuration, and which line of which file it comes from
+    Config {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Show the judged boots and the incidents
     History,
     /// Acknowledge the incident: it moves to the history, and its ladder of actions begins anew
@@ -52,9 +58,9 @@ pub enum Command {
     /// Wait until the boot has settled (started by health-check-settle.service)
     #[command(hide = true)]
     Settle {
-        /// Go on after so many seconds
-        #[arg(long, default_value = "300", value_parser = seconds)]
-        timeout_sec: Duration,
+        /// Go on after so many seconds instead of SettleTimeoutSec= of the configuration
+        #[arg(long, value_parser = seconds)]
+        timeout_sec: Option<Duration>,
     },
     /// Decide without a verdict (started by health-checker-failsafe.service)
     #[command(hide = true)]

@@ -1,115 +1,94 @@
-//! `/etc/health-checker/health-checker.conf`: `[Boot] ActInContainer=`. A broken file is never silently the default.
+//! `health-checker config`: the effective configuration, and which line of which file it comes from.
 
-use std::fs;
-use std::io;
+use std::io::{self, Write};
+use std::process::ExitCode;
 
+use anyhow::Result;
 use health_checks::Root;
-use ini::{Ini, ParseOption};
+use health_checks::config::{self, Config, Effective, Place};
 
-/// Path of the file.
-pub const PATH: &str = "/etc/health-checker/health-checker.conf";
+use crate::table::{Color, Table, printable};
 
-const NO_SYNTAX: &str = "neither '[Section]' nor 'Option=value' nor a comment";
-
-/// What the administrator wants.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Config {
-    /// Act in a container as on a machine.
-    pub act_in_container: bool,
-    /// What is wrong with the file: with anything in here, nothing is acted on.
-    pub errors: Vec<String>,
+/// Prints it. The exit status is 1 if anything in the files is wrong.
+///
+/// # Errors
+/// When nobody reads the output.
+pub fn config(root: &Root, as_json: bool) -> Result<ExitCode> {
+    let config = config::load(root);
+    let mut out = io::stdout().lock();
+    if as_json {
+        writeln!(out, "{:#}", to_json(&config))?;
+    } else {
+        print(&config, &mut out)?;
+    }
+    Ok(if config.errors.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
-/// Reads the configuration below a root. No file is no error.
-pub fn load(root: &Root) -> Config {
-    let path = root.join(PATH);
-    match fs::read_to_string(&path) {
-        Ok(text) => parse(&text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Config::default(),
-        Err(error) => Config {
-            errors: vec![format!("'{PATH}': {error}")],
-            ..Config::default()
-        },
-    }
-}
-
-/// Understands the text of the file.
-pub fn parse(text: &str) -> Config {
-    let mut config = Config::default();
-    let mut error =
-        |line: usize, what: String| config.errors.push(format!("'{PATH}', line {line}: {what}"));
-    let options = ParseOption {
-        enabled_quote: false,
-        enabled_escape: false,
-        ..ParseOption::default()
-    };
-    if let Some(line) = odd_line(text) {
-        error(line, NO_SYNTAX.to_owned());
-        return config;
-    }
-    let ini = match Ini::load_from_str_opt(text, options) {
-        Ok(ini) => ini,
-        Err(broken) => {
-            error(broken.line, broken.msg.to_string());
-            return config;
-        }
-    };
-    let mut act_in_container = None;
-    for (section, properties) in &ini {
-        for (key, value) in properties {
-            match (section, key) {
-                (Some("Boot"), "ActInContainer") => match boolean(value) {
-                    Some(value) => act_in_container = Some(value),
-                    None => error(
-                        line_of(text, key),
-                        format!("'ActInContainer={value}': 'yes' or 'no' is wanted"),
-                    ),
+fn print(config: &Config, out: &mut impl Write) -> io::Result<()> {
+    let mut table = Table::new(&["OPTION", "VALUE", "FROM"]);
+    for option in config.effective() {
+        let from = match places(&option) {
+            places if places.is_empty() => "default".to_owned(),
+            places => places.join(", "),
+        };
+        table.row(vec![
+            (
+                format!("[{}] {}", option.section, option.name),
+                Color::Plain,
+            ),
+            (
+                if option.value.is_empty() {
+                    "-".to_owned()
+                } else {
+                    option.value
                 },
-                (Some("Boot"), _) => error(
-                    line_of(text, key),
-                    format!("unknown option '{key}': [Boot] knows 'ActInContainer='"),
-                ),
-                (Some(section), _) => error(
-                    line_of(text, section),
-                    format!("unknown section '[{section}]': '[Boot]' is known"),
-                ),
-                (None, _) => error(
-                    line_of(text, key),
-                    format!("option '{key}' before any section: '[Boot]' is wanted above it"),
-                ),
-            }
-        }
+                Color::Plain,
+            ),
+            (from, Color::Plain),
+        ]);
     }
-    config.act_in_container = act_in_container.unwrap_or_default() && config.errors.is_empty();
-    config
-}
-
-/// The parser reads on behind a line that it does not understand; this is the line that it means.
-fn odd_line(text: &str) -> Option<usize> {
-    let understood = |line: &str| {
-        line.is_empty()
-            || line.starts_with(['#', ';'])
-            || (line.starts_with('[') && line.ends_with(']'))
-            || (!line.starts_with('[') && line.contains('='))
-    };
-    text.lines()
-        .position(|line| !understood(line.trim()))
-        .map(|index| index + 1)
-}
-
-/// Booleans as systemd.syntax(7) has them.
-fn boolean(value: &str) -> Option<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "1" | "yes" | "y" | "true" | "t" | "on" => Some(true),
-        "0" | "no" | "n" | "false" | "f" | "off" => Some(false),
-        _ => None,
+    table.print(out)?;
+    for ignored in &config.ignored {
+        writeln!(out, "\nNot read: {}", printable(&ignored.to_string()))?;
     }
+    for error in &config.errors {
+        let error = printable(&error.to_string());
+        writeln!(out, "\n{} {error}", Color::Red.paint("Error:"))?;
+    }
+    if !config.errors.is_empty() {
+        writeln!(out, "Nothing is acted on before this is repaired.")?;
+    }
+    Ok(())
 }
 
-/// The parser keeps no line numbers: the first line that begins with the word, comments aside.
-fn line_of(text: &str, word: &str) -> usize {
-    let begins = |line: &str| line.trim_start().trim_start_matches('[').starts_with(word);
-    text.lines().position(begins).map_or(1, |index| index + 1)
+fn to_json(config: &Config) -> serde_json::Value {
+    let options: Vec<serde_json::Value> = config
+        .effective()
+        .iter()
+        .map(|option| {
+            serde_json::json!({
+                "section": option.section,
+                "option": option.name,
+                "value": option.value,
+                "from": places(option),
+            })
+        })
+        .collect();
+    let errors: Vec<String> = config.errors.iter().map(ToString::to_string).collect();
+    let files: Vec<_> = config
+        .files
+        .iter()
+        .map(|path| path.to_string_lossy())
+        .collect();
+    serde_json::json!({"version": 1, "options": options, "files": files, "errors": errors})
+}
+
+fn places(option: &Effective) -> Vec<String> {
+    option.places.iter().map(Place::to_string).collect()
 }
 
 #[cfg(test)]
@@ -117,41 +96,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_option_is_read() {
-        assert!(parse("# comment\n[Boot]\nActInContainer=yes\n").act_in_container);
-        assert!(parse("[Boot]\nActInContainer = on\n").act_in_container);
-        assert_eq!(parse("[Boot]\nActInContainer=no\n"), Config::default());
-        assert_eq!(parse(""), Config::default());
-        assert_eq!(parse("[Boot]\n"), Config::default());
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_line_and_nothing_else_of_the_file_counts() {
-        for (text, line, what) in [
-            ("[Boot]\nActInContainer=maybe\n", 2, "'yes' or 'no'"),
-            (
-                "[Boot]\nActInContainer=yes\nActInContainr=yes\n",
-                3,
-                "unknown option 'ActInContainr'",
-            ),
-            (
-                "[Boot]\nActInContainer=yes\n\n[Bot]\nX=1\n",
-                4,
-                "unknown section '[Bot]'",
-            ),
-            ("ActInContainer=yes\n", 1, "before any section"),
-            ("[Boot]\nActInContainer=yes\n[Boot", 3, "neither"),
-            ("[Boot]\nnonsense\nActInContainer=yes\n", 2, "neither"),
-        ] {
-            let config = parse(text);
-            assert!(!config.act_in_container, "{text}");
-            assert_eq!(config.errors.len(), 1, "{text}: {:?}", config.errors);
-            assert!(
-                config.errors[0].contains(&format!("line {line}")),
-                "{:?}",
-                config.errors
-            );
-            assert!(config.errors[0].contains(what), "{:?}", config.errors);
-        }
+    fn what_is_in_effect_comes_with_its_origin_and_what_is_wrong_with_its_line() {
+        let text = "[Checks]\nDisable=a\nDisable=b\n[Boot]\nActInContainer=maybe\n";
+        let config = config::merge(&[("/etc/x.conf".into(), text.to_owned())]);
+        let mut out = Vec::new();
+        print(&config, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let line = |start: &str| {
+            let line = text.lines().find(|line| line.starts_with(start)).unwrap();
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            line("[Checks] Disable"),
+            "[Checks] Disable a b /etc/x.conf:2, /etc/x.conf:3"
+        );
+        assert_eq!(
+            line("[Boot] ActInContainer"),
+            "[Boot] ActInContainer no default"
+        );
+        assert!(line("Error:").starts_with("Error: /etc/x.conf:5: 'ActInContainer='"));
+        let json = to_json(&config);
+        assert_eq!(json["options"][5]["from"][1], "/etc/x.conf:3");
+        assert_eq!(json["options"][0]["from"], serde_json::json!([]));
     }
 }

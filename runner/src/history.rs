@@ -90,7 +90,10 @@ pub fn reset(root: &Root) -> Result<ExitCode> {
         .save(&machine.state)
         .context("the incident cannot be acknowledged")?;
     let report = runtime::read::<Report>(root, runtime::REPORT);
-    if let Some(report) = report.filter(|report| report.boot == machine.boot) {
+    if let Some(report) = report
+        .filter(|report| report.boot == machine.boot)
+        .filter(|_| machine.config.notify.login)
+    {
         login::show(root, report.verdict, &report.checks, None);
     }
     let open = if incident.is_open() {

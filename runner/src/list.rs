@@ -59,6 +59,17 @@ fn print(expected: &[Expected], found: &Found, out: &mut impl Write) -> io::Resu
     } else {
         table.print(out)?;
     }
+    let switched_off = |check: &Expected| {
+        let why = check.switched_off.as_ref()?;
+        Some(format!("{}: {why}", check.name))
+    };
+    let switched_off: Vec<String> = expected.iter().filter_map(switched_off).collect();
+    if !switched_off.is_empty() {
+        writeln!(out, "\nSkipped:")?;
+    }
+    for line in &switched_off {
+        writeln!(out, "  {}", printable(line))?;
+    }
     if !found.ignored.is_empty() {
         writeln!(out, "\nNot a check:")?;
     }
@@ -147,6 +158,7 @@ fn to_json(expected: &[Expected], found: &Found) -> Value {
                 "unit": check.unit,
                 "source": check.source,
                 "severity": check.severity,
+                "switched_off": check.switched_off,
                 "masked": known.is_some_and(|known| known.masked),
             });
             if let (Some(known), Some(value)) = (known, value.as_object_mut()) {

@@ -17,10 +17,18 @@ const FILES: [&str; 2] = [
 
 /// Shows what is to be known of this boot and of the incident, or takes the line away.
 pub fn show(root: &Root, verdict: Verdict, checks: &[Outcome], incident: Option<&Incident>) {
-    let text = text(verdict, checks, incident);
+    write(root, text(verdict, checks, incident).as_deref());
+}
+
+/// Takes the line away.
+pub fn clear(root: &Root) {
+    write(root, None);
+}
+
+fn write(root: &Root, text: Option<&str>) {
     for file in FILES {
         let path = root.join(file);
-        let done = match &text {
+        let done = match text {
             Some(text) => {
                 let directory = path.parent().map_or(Ok(()), fs::create_dir_all);
                 directory.and_then(|()| fs::write(&path, text))

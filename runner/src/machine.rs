@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
+use health_checks::config::{self, Config, Ladder, Rung};
 use health_checks::{Mode, Root};
 
 use anyhow::Result;
 
 use crate::boot;
-use crate::config::{self, Config};
-use crate::facts::{BootKey, SnapshotId};
+use crate::facts::{BootKey, Outcome, SnapshotId};
 use crate::policy::{Restraint, Standing, Step};
 use crate::report::Report;
 use crate::runtime;
@@ -69,7 +69,7 @@ impl Machine {
             id.map_err(|error| warnings.push(format!("{error:#}"))).ok()
         });
         let config = config::load(root);
-        warnings.extend(config.errors.iter().cloned());
+        warnings.extend(config.errors.iter().map(ToString::to_string));
         let store = Store::new(root);
         let loaded = store.load(snapshots.as_ref());
         warnings.extend(loaded.warnings);
@@ -135,6 +135,14 @@ impl Machine {
         }
     }
 
+    /// What may be done where a snapshot of this standing fails.
+    pub fn ladder(&self, standing: Standing) -> &Ladder {
+        match standing {
+            Standing::New => &self.config.escalation.new,
+            Standing::KnownGood => &self.config.escalation.known_good,
+        }
+    }
+
     /// Why only to report, the strongest reason first.
     pub fn restraint(&self) -> Option<Restraint> {
         let judged_before = runtime::read::<Report>(&self.root, runtime::REPORT)
@@ -142,7 +150,7 @@ impl Machine {
         let reasons = [
             (self.snapshots.is_none(), Restraint::NotASnapshot),
             (
-                boot::in_container(&self.root) && !self.config.act_in_container,
+                boot::in_container(&self.root) && !self.config.boot.act_in_container,
                 Restraint::Container,
             ),
             (!self.is_default(), Restraint::NotDefault),
@@ -167,6 +175,30 @@ impl Machine {
             .filter(|target| *target != snapshots.booted() && exists(target))
             .cloned()
             .or_else(|| self.state.rollback_target(snapshots.booted(), &exists))
+    }
+
+    /// Whether a reboot is still there. `Tries=` may grant a new snapshot more than one, for as long as it could be
+    /// rolled back instead.
+    pub fn reboot(&self, failing: &[Outcome]) -> Step {
+        let standing = self.standing();
+        let incident = self.state.open_incident();
+        let once = incident.map_or(Step::Available, |incident| incident.reboot(failing));
+        if self.ladder(standing).has(Rung::Reboot) && once == Step::Available {
+            return Step::Available;
+        }
+        let (Standing::New, Some(booted)) = (standing, self.booted()) else {
+            return Step::Spent;
+        };
+        let failed = incident.map_or(0, |incident| incident.earlier_boots(booted, &self.boot));
+        // This boot is one more.
+        let granted = failed + 1 < self.config.escalation.tries as usize;
+        let instead =
+            self.ladder(standing).has(Rung::Rollback) && self.rollback() == Step::Available;
+        if granted && instead {
+            Step::Available
+        } else {
+            Step::Spent
+        }
     }
 
     /// Whether a rollback is still there.

@@ -68,7 +68,10 @@ fn main() -> ExitCode {
 fn dispatch(command: Option<Command>) -> Result<ExitCode> {
     let root = Root::system();
     // Authors verify what they have not installed yet.
-    if !matches!(command, Some(Command::List { .. } | Command::Verify(_))) {
+    if !matches!(
+        command,
+        Some(Command::List { .. } | Command::Verify(_) | Command::Config { .. })
+    ) {
         need_root()?;
     }
     match command {
@@ -78,6 +81,7 @@ fn dispatch(command: Option<Command>) -> Result<ExitCode> {
         Some(Command::List { json }) => list::list(&root, json),
         Some(Command::Verify(options)) => verify::verify(&root, &options),
         Some(Command::New(options)) => new::new(&root, &options),
+        Some(Command::Config { json }) => config::config(&root, json),
         Some(Command::History) => history::history(&root),
         Some(Command::Reset) => history::reset(&root),
         Some(Command::Run) => run::run(&root),

@@ -46,12 +46,12 @@ pub enum Record {
     Impossible,
 }
 
-/// Whether a step of the ladder is still there in this incident.
+/// Whether a step is on the ladder, and still there in this incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// It may be taken (or finished, if a power cut came between its intent and its end).
     Available,
-    /// It was taken in this incident, or cannot be taken at all.
+    /// It was taken in this incident, or cannot be taken at all, or the configuration does not have it.
     Spent,
 }
 
@@ -68,11 +68,13 @@ pub struct Facts {
     pub record: Record,
     /// Restarting failing services and checking again.
     pub restart: Step,
-    /// One reboot into the same snapshot. Spent as well once a rollback of this incident did not cure
-    /// the same failing checks: then a reboot will not either.
+    /// A reboot into the same snapshot: once, or as often as `Tries=` grants a new one. Spent as well once a
+    /// rollback of this incident did not cure the same failing checks: then a reboot will not either.
     pub reboot: Step,
     /// Going back to another snapshot. Spent as well if no verified known good one is left to go to.
     pub rollback: Step,
+    /// Stopping services: available in every boot, if at all.
+    pub stop: Step,
 }
 
 /// What to do.
@@ -99,14 +101,17 @@ pub enum Why {
     Restrained(Restraint),
     /// No intent can be written, and what is left of the ladder must not be done without.
     Unrecordable,
+    /// No step is left that the configuration allows.
+    LadderEnds,
 }
 
-/// The ladder of DESIGN as a table.
+/// The ladder of DESIGN as a table. What differs between a new and a known good snapshot is which steps are
+/// available: that is configuration.
 ///
 /// A new snapshot is rolled back even when its intent cannot be written (the update may have broken just
 /// that): it limits itself, because afterwards a known good snapshot is booted. Everything else that acts
-/// needs its intent on disk first, and every step is there once in an incident, so that the number of
-/// automatic reboots between two healthy boots is bounded by the number of steps.
+/// needs its intent on disk first, and every step is there once in an incident (a reboot of a new snapshot as often
+/// as `Tries=` says), so that the number of automatic reboots between two healthy boots is bounded.
 pub fn decide(facts: &Facts) -> Decision {
     use Judged::{Bad, Good, Unjudged};
     use Record::{Durable, Impossible};
@@ -121,18 +126,20 @@ pub fn decide(facts: &Facts) -> Decision {
         (Good | Bad | Unjudged, Some(restraint)) => {
             return Decision::Report(Why::Restrained(restraint));
         }
-        (Bad | Unjudged, None) => (facts.restart, facts.reboot, facts.rollback),
+        (Bad | Unjudged, None) => (facts.restart, facts.reboot, facts.rollback, facts.stop),
     };
-    match (facts.standing, facts.record, ladder) {
-        // standing, record,   (restart,   reboot,    rollback )
-        (New, Durable | Impossible, (_, _, Available)) => Decision::Rollback,
-        (New, Durable, (_, _, Spent)) => Decision::Stop,
-        (New, Impossible, (_, _, Spent)) => Decision::Report(Why::Unrecordable),
-        (KnownGood, Impossible, (_, _, _)) => Decision::Report(Why::Unrecordable),
-        (KnownGood, Durable, (Available, _, _)) => Decision::Restart,
-        (KnownGood, Durable, (Spent, Available, _)) => Decision::Reboot,
-        (KnownGood, Durable, (Spent, Spent, Available)) => Decision::Rollback,
-        (KnownGood, Durable, (Spent, Spent, Spent)) => Decision::Stop,
+    match (facts.record, facts.standing, ladder) {
+        // record,   standing,       (restart,   reboot,    rollback,  stop     )
+        (Durable, New | KnownGood, (Available, _, _, _)) => Decision::Restart,
+        (Durable, New | KnownGood, (Spent, Available, _, _)) => Decision::Reboot,
+        (Durable, New | KnownGood, (Spent, Spent, Available, _)) => Decision::Rollback,
+        (Durable, New | KnownGood, (Spent, Spent, Spent, Available)) => Decision::Stop,
+        (Durable, New | KnownGood, (Spent, Spent, Spent, Spent)) => {
+            Decision::Report(Why::LadderEnds)
+        }
+        (Impossible, New, (_, _, Available, _)) => Decision::Rollback,
+        (Impossible, New, (_, _, Spent, _)) => Decision::Report(Why::Unrecordable),
+        (Impossible, KnownGood, (_, _, _, _)) => Decision::Report(Why::Unrecordable),
     }
 }
 

@@ -41,15 +41,16 @@ pub struct Settled {
     pub late: Vec<String>,
 }
 
-/// `health-checker settle`, the main program of health-check-settle.service.
+/// `health-checker settle`, the main program of health-check-settle.service. Without a limit, the configuration has one.
 ///
 /// # Errors
 /// When the bus breaks down. The checks run nevertheless (they are only ordered after us).
-pub fn settle(root: &Root, limit: Duration) -> Result<()> {
+pub fn settle(root: &Root, limit: Option<Duration>) -> Result<()> {
     if health_checks::command_line(root) == Mode::Off {
         log::info!("'health-checker=0' on the kernel command line: nothing to do");
         return Ok(());
     }
+    let limit = limit.unwrap_or_else(|| health_checks::config::load(root).checks.settle);
     let manager = Manager::connect()?;
     lease::status("Waiting for the boot to settle");
     let running = wait(&manager, limit)?;

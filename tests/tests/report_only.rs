@@ -139,7 +139,7 @@ fn a_broken_configuration_is_named_and_nothing_is_acted_on() {
         let machine = after_a_bad_update();
         machine.edit(|root| write_file(root, CONFIG, text)).unwrap();
         let boot = machine.boot().unwrap();
-        let named = format!("'{CONFIG}', line {line}: ");
+        let named = format!("{CONFIG}:{line}: ");
         let mut boot = boot;
         boot.wait_verdict(LIMIT).unwrap();
         let warnings = boot.status().unwrap().0["warnings"].to_string();

@@ -5,6 +5,7 @@ mod record;
 
 use anyhow::Result;
 use health_checks::Found;
+use health_checks::config::Rung;
 
 use crate::act;
 use crate::facts::{Action, Outcome, SnapshotId, Verdict};
@@ -121,6 +122,13 @@ impl Course<'_> {
 
     fn facts(&self, finding: &Finding, record: Record) -> Facts {
         let incident = self.machine.state.open_incident();
+        let standing = self.machine.standing();
+        let ladder = self.machine.ladder(standing);
+        let on_ladder = |rung, step| match ladder.has(rung) {
+            true => step,
+            false => Step::Spent,
+        };
+        let restart = incident.map_or(Step::Available, |incident| incident.restart());
         Facts {
             judged: match finding.verdict {
                 Verdict::Healthy | Verdict::Degraded => Judged::Good,
@@ -128,15 +136,16 @@ impl Course<'_> {
                 Verdict::Pending | Verdict::Unknown => Judged::Unjudged,
             },
             restraint: self.restraint,
-            standing: self.machine.standing(),
+            standing,
             record,
             // Without a verdict there is nothing that could be judged again.
             restart: match finding.verdict {
                 Verdict::Pending | Verdict::Unknown => Step::Spent,
-                _ => incident.map_or(Step::Available, |incident| incident.restart()),
+                _ => on_ladder(Rung::Restart, restart),
             },
-            reboot: incident.map_or(Step::Available, |incident| incident.reboot(&finding.checks)),
-            rollback: self.machine.rollback(),
+            reboot: self.machine.reboot(&finding.checks),
+            rollback: on_ladder(Rung::Rollback, self.machine.rollback()),
+            stop: on_ladder(Rung::Stop, Step::Available),
         }
     }
 
@@ -155,6 +164,11 @@ impl Course<'_> {
                 let details = act::stop::stop_services(self.found);
                 fail_point::reached("stopped");
                 self.finish(Action::Stop, Progress::Done, details);
+                // The last thing that is done: it may be our end.
+                if let Err(error) = act::mode::enter(self.machine.config.escalation.stop) {
+                    log::error!(HEALTH_ACTION = "stop"; "{error:#}");
+                    self.finish(Action::Stop, Progress::Failed, vec![format!("{error:#}")]);
+                }
                 Ok(Some(Next::Unhealthy))
             }
             (Action::None | Action::Rollback, _) => Ok(Some(Next::Unhealthy)),
@@ -200,12 +214,15 @@ impl Course<'_> {
         let reason = match why {
             Why::Restrained(restraint) => explain(restraint),
             Why::Unrecordable => "no intent can be written to /var, and nothing is done without",
+            Why::LadderEnds => {
+                "health-checker.conf allows no further step here: see 'health-checker config'"
+            }
         };
         // A boot by hand changes nothing, and a container may see the state of its host.
         let (keeps_history, keeps_incident) = match why {
             Why::Restrained(Restraint::Container) => (false, false),
             Why::Restrained(Restraint::NotDefault) => (true, false),
-            Why::Restrained(_) | Why::Unrecordable => (true, true),
+            Why::Restrained(_) | Why::Unrecordable | Why::LadderEnds => (true, true),
         };
         if good && why == Why::Restrained(Restraint::NotASnapshot) {
             let boot = self.machine.boot.clone();
@@ -247,13 +264,18 @@ impl Course<'_> {
         if let Err(error) = runtime::write(&self.machine.root, runtime::REPORT, &report) {
             log::error!("{error:#}");
         }
-        let incident = self.machine.state.incident.as_ref();
-        login::show(
-            &self.machine.root,
-            finding.verdict,
-            &finding.checks,
-            incident,
-        );
+        let Machine {
+            root,
+            config,
+            state,
+            ..
+        } = &*self.machine;
+        if config.notify.login {
+            let incident = state.incident.as_ref();
+            login::show(root, finding.verdict, &finding.checks, incident);
+        } else {
+            login::clear(root);
+        }
     }
 
     /// Says what is going to be done, in the words that administrators of health-checker 1.x know.

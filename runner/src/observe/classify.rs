@@ -247,6 +247,7 @@ mod tests {
             (
                 UnitFacts {
                     running: Some(Running {
+                        stable_usec: 5_000_000,
                         for_usec: 0,
                         restarts: 9,
                     }),

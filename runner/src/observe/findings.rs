@@ -134,7 +134,7 @@ pub fn vanished(known: &[KnownCheck], found: &Found, mounts: &[Mount]) -> Vec<Ou
 }
 
 /// Directories and plugins that could not be looked at: each may be a check that should have failed. A warning about
-/// a file that is a check all the same is left to that check.
+/// a file of a check, a drop-in too, is left to that check.
 pub fn unreadable(found: &Found) -> Vec<Outcome> {
     let is_check = |path: &PathBuf| {
         found

@@ -35,8 +35,10 @@ pub struct Expected {
     pub source: Option<String>,
     /// How much it counts.
     pub severity: Severity,
-    /// Switched off, and by what: then there is nothing to run, whatever its unit is.
-    pub masked: Option<String>,
+    /// Why it is not run, whatever its unit is: masked by its own file, or disabled in the configuration.
+    pub switched_off: Option<String>,
+    /// How long a service must have been running to pass.
+    pub stable: Duration,
 }
 
 /// All checks: what the health target requires and wants, and every plugin, whether it has a unit or not, so that
@@ -61,18 +63,24 @@ pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
         .iter()
         .map(|check| (check.unit.as_str(), check))
         .collect();
+    let config = &found.config;
+    let stable = config.checks.stable;
     Ok(severities
         .into_iter()
         .map(|(unit, severity)| match source_of.get(unit.as_str()) {
             Some(check) => Expected {
                 severity,
+                stable,
                 ..Expected::from(*check)
             },
             None => Expected {
                 name: unit.clone(),
                 source: None,
                 severity,
-                masked: None,
+                switched_off: config
+                    .disabled(&unit, &unit)
+                    .map(|place| format!("disabled in {place}")),
+                stable,
                 unit,
             },
         })
@@ -86,10 +94,12 @@ impl From<&Check> for Expected {
             name: check.name.clone(),
             source: Some(check.source.to_string_lossy().into_owned()),
             severity: check.severity.into(),
-            masked: check.masked.then(|| match &check.masked_by {
+            switched_off: check.masked.then(|| match &check.masked_by {
+                Some(how) if check.disabled => how.clone(),
                 Some(by) => format!("is masked by {by}"),
                 None => "is masked".to_owned(),
             }),
+            stable: Duration::ZERO,
         }
     }
 }
@@ -113,15 +123,13 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
     expected
         .iter()
         .map(|check| {
-            let facts = match (units.remove(&check.unit), &check.masked) {
-                (_, Some(_)) => UnitFacts::masked(),
-                (Some(unit), None) => facts(manager, unit)?,
-                (None, None) => UnitFacts::not_found(),
+            let facts = match units.remove(&check.unit) {
+                _ if check.switched_off.is_some() => UnitFacts::masked(),
+                Some(unit) => facts(manager, unit, check.stable)?,
+                None => UnitFacts::not_found(),
             };
-            let (result, message) = match &check.masked {
-                Some(by) => (CheckResult::Skipped, by.clone()),
-                None => classify(&facts),
-            };
+            let (result, message) = classify(&facts);
+            let message = check.switched_off.clone().unwrap_or(message);
             Ok(Outcome {
                 name: check.name.clone(),
                 unit: check.unit.clone(),
@@ -147,11 +155,13 @@ pub fn awaited(
     expected: &[Expected],
     waiting: &dyn Fn(&[Outcome]),
 ) -> Result<Vec<Outcome>> {
+    let stable = expected.iter().map(|check| check.stable).max();
+    let limit = PENDING_LIMIT + stable.unwrap_or_default();
     let started = Instant::now();
     loop {
         let checks = outcomes(manager, expected)?;
         let pending = |check: &Outcome| check.result == CheckResult::Pending;
-        if !checks.iter().any(pending) || started.elapsed() > PENDING_LIMIT {
+        if !checks.iter().any(pending) || started.elapsed() > limit {
             return Ok(checks);
         }
         waiting(&checks);
@@ -171,7 +181,7 @@ pub fn explain_never_started(checks: &mut [Outcome], units: &[String], results: 
 }
 
 /// Reads no more than what the state of the unit makes necessary: each property is a call.
-fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
+fn facts(manager: &Manager, unit: Unit, stable: Duration) -> Result<UnitFacts> {
     let mut facts = UnitFacts {
         load: unit.load,
         active: unit.active,
@@ -199,6 +209,7 @@ fn facts(manager: &Manager, unit: Unit) -> Result<UnitFacts> {
                 manager.property::<u64>(&unit.path, "Unit", "ActiveEnterTimestampMonotonic")?;
             facts.running = Some(Running {
                 for_usec: crate::boot::monotonic_usec().saturating_sub(since),
+                stable_usec: u64::try_from(stable.as_micros()).unwrap_or(u64::MAX),
                 restarts: manager.property(&unit.path, "Service", "NRestarts")?,
             });
         }

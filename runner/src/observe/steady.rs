@@ -2,9 +2,6 @@
 
 use crate::facts::CheckResult;
 
-/// A service that has been running for so long passes: seconds, because a boot is waiting for it, and more than
-/// most services need to find out that they cannot work.
-const STEADY_USEC: u64 = 5_000_000;
 /// A service may be started again while what it needs is not there yet; so often is a crash loop.
 const CRASH_LOOP: u32 = 3;
 
@@ -13,13 +10,15 @@ const CRASH_LOOP: u32 = 3;
 pub struct Running {
     /// Since it became active.
     pub for_usec: u64,
+    /// So long it must have been running to pass: `StableSec=` of the configuration.
+    pub stable_usec: u64,
     /// How often systemd started it again by itself.
     pub restarts: u32,
 }
 
 /// What speaks against a service that is active at the moment.
 pub fn objection(running: Running) -> Option<(CheckResult, String)> {
-    if running.for_usec >= STEADY_USEC {
+    if running.for_usec >= running.stable_usec {
         None
     } else if running.restarts >= CRASH_LOOP {
         let message = format!(
@@ -28,7 +27,8 @@ pub fn objection(running: Running) -> Option<(CheckResult, String)> {
         );
         Some((CheckResult::Failed, message))
     } else {
-        let message = format!("has not been running for {} s yet", STEADY_USEC / 1_000_000);
+        let stable = crate::table::duration(running.stable_usec);
+        let message = format!("has not been running for {stable} yet");
         Some((CheckResult::Pending, message))
     }
 }
@@ -37,10 +37,17 @@ pub fn objection(running: Running) -> Option<(CheckResult, String)> {
 mod tests {
     use super::*;
 
+    const STEADY_USEC: u64 = 5_000_000;
+
     #[test]
     fn a_service_passes_once_it_stays_up_and_fails_once_it_crashed_too_often() {
         let result = |for_usec, restarts| {
-            objection(Running { for_usec, restarts }).map(|(result, _)| result)
+            objection(Running {
+                for_usec,
+                stable_usec: STEADY_USEC,
+                restarts,
+            })
+            .map(|(result, _)| result)
         };
         assert_eq!(result(STEADY_USEC, 0), None);
         assert_eq!(result(STEADY_USEC - 1, 0), Some(CheckResult::Pending));

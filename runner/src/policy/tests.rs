@@ -3,6 +3,7 @@
 use super::*;
 
 const JUDGED: [Judged; 3] = [Judged::Good, Judged::Bad, Judged::Unjudged];
+const STANDINGS: [Standing; 2] = [Standing::New, Standing::KnownGood];
 const STEPS: [Step; 2] = [Step::Available, Step::Spent];
 const RESTRAINTS: [Option<Restraint>; 7] = [
     None,
@@ -18,20 +19,23 @@ fn all() -> Vec<Facts> {
     let mut all = Vec::new();
     for judged in JUDGED {
         for restraint in RESTRAINTS {
-            for standing in [Standing::New, Standing::KnownGood] {
+            for standing in STANDINGS {
                 for record in [Record::Durable, Record::Impossible] {
                     for restart in STEPS {
                         for reboot in STEPS {
                             for rollback in STEPS {
-                                all.push(Facts {
-                                    judged,
-                                    restraint,
-                                    standing,
-                                    record,
-                                    restart,
-                                    reboot,
-                                    rollback,
-                                });
+                                for stop in STEPS {
+                                    all.push(Facts {
+                                        judged,
+                                        restraint,
+                                        standing,
+                                        record,
+                                        restart,
+                                        reboot,
+                                        rollback,
+                                        stop,
+                                    });
+                                }
                             }
                         }
                     }
@@ -68,7 +72,8 @@ fn spent_steps_are_never_taken() {
             Decision::Restart => facts.restart,
             Decision::Reboot => facts.reboot,
             Decision::Rollback => facts.rollback,
-            Decision::Commit | Decision::Report(_) | Decision::Stop => Step::Available,
+            Decision::Stop => facts.stop,
+            Decision::Commit | Decision::Report(_) => Step::Available,
         };
         assert_eq!(spent, Step::Available, "{facts:?}");
     }
@@ -122,78 +127,176 @@ fn a_missing_verdict_is_decided_like_a_bad_one() {
 }
 
 #[test]
-fn services_are_restarted_only_on_a_known_good_snapshot() {
-    for facts in all()
-        .iter()
-        .filter(|facts| decide(facts) == Decision::Restart)
-    {
-        assert_eq!(facts.standing, Standing::KnownGood);
+fn with_no_step_left_there_is_only_a_report() {
+    let facts = Facts {
+        judged: Judged::Bad,
+        restraint: None,
+        standing: Standing::New,
+        record: Record::Durable,
+        restart: Step::Spent,
+        reboot: Step::Spent,
+        rollback: Step::Spent,
+        stop: Step::Spent,
+    };
+    for standing in STANDINGS {
+        let facts = Facts { standing, ..facts };
+        assert_eq!(decide(&facts), Decision::Report(Why::LadderEnds));
+    }
+    for facts in all() {
+        let steps = [facts.restart, facts.reboot, facts.rollback, facts.stop];
+        if decide(&facts) == Decision::Report(Why::LadderEnds) {
+            assert_eq!(steps, [Step::Spent; 4], "{facts:?}");
+        }
     }
 }
 
-/// I2: plays every course of an incident: whichever standing each boot has, whatever the record does, with or
-/// without a power cut in the middle. Steps are spent when they are taken; a rollback that a power cut
-/// interrupted may be finished twice more (see `state::incident`).
 #[test]
-fn i2_the_number_of_automatic_reboots_is_bounded_whatever_happens() {
-    fn reboots(standing: Standing, spent: [bool; 2], interrupted: u32, depth: u32) -> u32 {
-        assert!(depth < 20, "the machine does not come to rest");
-        let step = |spent| if spent { Step::Spent } else { Step::Available };
-        let facts = Facts {
+fn steps_are_taken_in_the_order_of_the_ladder() {
+    let order = [
+        Decision::Restart,
+        Decision::Reboot,
+        Decision::Rollback,
+        Decision::Stop,
+    ];
+    for facts in all()
+        .iter()
+        .filter(|facts| facts.judged != Judged::Good && facts.restraint.is_none())
+        .filter(|facts| facts.record == Record::Durable)
+    {
+        let steps = [facts.restart, facts.reboot, facts.rollback, facts.stop];
+        let first = steps.iter().position(|step| *step == Step::Available);
+        let expected = first.map_or(Decision::Report(Why::LadderEnds), |first| order[first]);
+        assert_eq!(decide(facts), expected, "{facts:?}");
+    }
+}
+
+/// The ladders that the configuration allows: any part of restart, reboot, rollback, stop.
+fn ladders() -> impl Iterator<Item = [bool; 4]> {
+    (0..16).map(|bits: u8| [1, 2, 4, 8].map(|bit| bits & bit != 0))
+}
+
+/// An incident as `machine` and `state::incident` keep account of it.
+#[derive(Clone, Copy)]
+struct Course {
+    /// Of a new and of a known good snapshot.
+    ladders: [[bool; 4]; 2],
+    tries: u32,
+    /// Steps taken.
+    restarted: bool,
+    rebooted: bool,
+    rolled_back: bool,
+    /// Failed boots of the new snapshot.
+    failed: u32,
+    /// Power cuts in the middle of a rollback that are still to come. A rollback is tried three times.
+    cuts: u32,
+}
+
+impl Course {
+    fn facts(&self, standing: Standing) -> Facts {
+        let ladder = match standing {
+            Standing::New => self.ladders[0],
+            Standing::KnownGood => self.ladders[1],
+        };
+        let step = |there| if there { Step::Available } else { Step::Spent };
+        let rollback = ladder[2] && !self.rolled_back;
+        let granted = standing == Standing::New && self.failed + 1 < self.tries && rollback;
+        Facts {
             judged: Judged::Bad,
             restraint: None,
             standing,
             record: Record::Durable,
-            restart: Step::Spent,
-            reboot: step(spent[0]),
-            rollback: step(spent[1]),
-        };
-        let after = |spent, interrupted| {
-            [Standing::New, Standing::KnownGood]
-                .map(|next| 1 + reboots(next, spent, interrupted, depth + 1))
-                .into_iter()
-                .max()
-                .unwrap()
-        };
-        match decide(&facts) {
-            Decision::Reboot => after([true, spent[1]], interrupted),
-            Decision::Rollback => {
-                let done = after([spent[0], true], interrupted);
-                let cut = if interrupted < 2 {
-                    after(spent, interrupted + 1)
-                } else {
-                    0
-                };
-                done.max(cut)
-            }
-            Decision::Stop => 0,
-            other => panic!("{other:?} of {facts:?}"),
+            restart: step(ladder[0] && !self.restarted),
+            reboot: step((ladder[1] && !self.rebooted) || granted),
+            rollback: step(rollback),
+            stop: step(ladder[3]),
         }
     }
-    for standing in [Standing::New, Standing::KnownGood] {
-        // One reboot, one rollback, and two power cuts in the middle of it.
-        assert!(reboots(standing, [false, false], 0, 0) <= 4);
-        // Without power cuts: two.
-        assert!(reboots(standing, [false, false], 2, 0) <= 2);
+
+    /// The most reboots that there can be from here on. A new snapshot stays new, or a rollback leads to a known good
+    /// one; what is known good stays so.
+    fn reboots(mut self, standing: Standing, depth: u32) -> u32 {
+        assert!(depth < 40, "the machine does not come to rest");
+        match decide(&self.facts(standing)) {
+            Decision::Restart => {
+                self.restarted = true;
+                self.reboots(standing, depth + 1)
+            }
+            Decision::Reboot => {
+                self.rebooted = true;
+                self.failed += u32::from(standing == Standing::New);
+                1 + self.reboots(standing, depth + 1)
+            }
+            Decision::Rollback => {
+                let cut = match self.cuts {
+                    0 => 0,
+                    cuts => {
+                        let mut course = self;
+                        course.cuts = cuts - 1;
+                        course.failed += u32::from(standing == Standing::New);
+                        1 + course.reboots(standing, depth + 1)
+                    }
+                };
+                self.rolled_back = true;
+                cut.max(1 + self.reboots(Standing::KnownGood, depth + 1))
+            }
+            Decision::Stop | Decision::Report(Why::LadderEnds) => 0,
+            other => panic!("{other:?}"),
+        }
     }
 }
 
+/// I2: plays every course of an incident with every pair of ladders: with or without power cuts in the middle.
 #[test]
-fn the_ladder_of_a_known_good_snapshot_is_restart_reboot_rollback_stop() {
-    let mut facts = Facts {
-        judged: Judged::Bad,
-        restraint: None,
-        standing: Standing::KnownGood,
-        record: Record::Durable,
-        restart: Step::Available,
-        reboot: Step::Available,
-        rollback: Step::Available,
+fn i2_the_number_of_automatic_reboots_is_bounded_by_the_configuration_whatever_happens() {
+    for new in ladders() {
+        for known_good in ladders() {
+            for tries in 1..=10 {
+                for cuts in 0..=2 {
+                    let course = Course {
+                        ladders: [new, known_good],
+                        tries,
+                        restarted: false,
+                        rebooted: false,
+                        rolled_back: false,
+                        failed: 0,
+                        cuts,
+                    };
+                    let context = format!("{new:?} {known_good:?} {tries} {cuts}");
+                    // One reboot, one rollback, and the power cuts in the middle of it.
+                    let most = course.reboots(Standing::KnownGood, 0);
+                    let allowed = u32::from(known_good[1]) + u32::from(known_good[2]) * (1 + cuts);
+                    assert!(most <= allowed, "{context}");
+                    let most = course.reboots(Standing::New, 0);
+                    let tries = if new[2] { tries - 1 } else { 0 };
+                    let rollbacks = u32::from(new[2] || known_good[2]) * (1 + cuts);
+                    let reboots = tries.max(u32::from(new[1])) + u32::from(known_good[1]);
+                    assert!(most <= reboots + rollbacks, "{context}: {most}");
+                }
+            }
+        }
+    }
+}
+
+/// As it is without a configuration.
+#[test]
+fn the_default_ladders() {
+    let mut course = Course {
+        ladders: [[false, false, true, true], [true; 4]],
+        tries: 1,
+        restarted: false,
+        rebooted: false,
+        rolled_back: false,
+        failed: 0,
+        cuts: 0,
     };
-    assert_eq!(decide(&facts), Decision::Restart);
-    facts.restart = Step::Spent;
-    assert_eq!(decide(&facts), Decision::Reboot);
-    facts.reboot = Step::Spent;
-    assert_eq!(decide(&facts), Decision::Rollback);
-    facts.rollback = Step::Spent;
-    assert_eq!(decide(&facts), Decision::Stop);
+    let decision = |course: &Course, standing| decide(&course.facts(standing));
+    assert_eq!(decision(&course, Standing::New), Decision::Rollback);
+    assert_eq!(decision(&course, Standing::KnownGood), Decision::Restart);
+    course.restarted = true;
+    assert_eq!(decision(&course, Standing::KnownGood), Decision::Reboot);
+    course.rebooted = true;
+    assert_eq!(decision(&course, Standing::KnownGood), Decision::Rollback);
+    course.rolled_back = true;
+    assert_eq!(decision(&course, Standing::KnownGood), Decision::Stop);
+    assert_eq!(decision(&course, Standing::New), Decision::Stop);
 }

@@ -1,5 +1,7 @@
 //! An incident: from the first unhealthy verdict to the next healthy one. What failed, and what was done about it.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{Action, BootKey, CheckResult, Outcome, SnapshotId};
@@ -143,6 +145,14 @@ impl Incident {
         self.failed
             .iter()
             .any(|check| check.snapshot.as_ref() == Some(snapshot))
+    }
+
+    /// In how many boots before this one a snapshot failed in this incident.
+    pub fn earlier_boots(&self, snapshot: &SnapshotId, boot: &BootKey) -> usize {
+        let of_snapshot = |check: &&FailedCheck| check.snapshot.as_ref() == Some(snapshot);
+        let boots = self.failed.iter().filter(of_snapshot);
+        let boots: HashSet<&BootKey> = boots.map(|check| &check.boot).collect();
+        boots.len() - usize::from(boots.contains(boot))
     }
 
     /// Whether restarting services is still there.

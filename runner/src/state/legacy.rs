@@ -1,6 +1,8 @@
 //! `/var/lib/misc/health-check.state` of openSUSE's health-checker 1.x: read when our own state is missing, always
 //! written, so that one can go back to it. Read as text, never sourced as shell code.
 
+use ini::{Ini, ParseOption};
+
 use crate::facts::SnapshotId;
 
 /// Path of the file.
@@ -18,15 +20,23 @@ pub struct Legacy {
 /// Reads the text. What is not understood is left out.
 pub fn parse(text: &str) -> Legacy {
     let mut legacy = Legacy::default();
+    // Line by line, so that a damaged one does not take the others with it.
     for line in text.lines() {
-        let Some((key, value)) = line.split_once('=') else {
+        let options = ParseOption {
+            enabled_quote: false,
+            enabled_escape: false,
+            ..ParseOption::default()
+        };
+        let Ok(ini) = Ini::load_from_str_opt(line, options) else {
             continue;
         };
-        let value = value.trim().trim_matches(['"', '\'']);
-        match key.trim() {
-            "LAST_WORKING_BTRFS_ID" => legacy.id = value.parse().ok(),
-            "LAST_WORKING_SNAPSHOT" => legacy.number = number(value),
-            _ => {}
+        for (key, value) in ini.general_section() {
+            let value = value.trim_matches(['"', '\'']);
+            match key {
+                "LAST_WORKING_BTRFS_ID" => legacy.id = value.parse().ok(),
+                "LAST_WORKING_SNAPSHOT" => legacy.number = number(value),
+                _ => {}
+            }
         }
     }
     legacy
@@ -67,6 +77,13 @@ mod tests {
                 number: Some(3)
             }
         );
+    }
+
+    #[test]
+    fn one_damaged_line_leaves_the_others() {
+        let legacy = parse("\0[\nLAST_WORKING_BTRFS_ID\n[x\nLAST_WORKING_SNAPSHOT = 3 \r\n");
+        let (id, number) = (None, Some(3));
+        assert_eq!(legacy, Legacy { id, number });
     }
 
     #[test]

@@ -18,12 +18,12 @@ use anyhow::{Context, Result};
 use clap::Args;
 use health_checks::{Found, Kind, Root};
 
-use crate::config;
 use crate::observe;
 use crate::table::{Color, count};
 use files::Outside;
 pub use finding::Finding;
 use finding::Level;
+use health_checks::config;
 pub use unit_files::{Presence, presence};
 
 /// Exit status of warnings with `--strict`.
@@ -144,7 +144,7 @@ impl<'o> Chosen<'o> {
     }
 
     fn add(&mut self, root: &Root, path: &Path, run: bool) {
-        if path == Path::new(config::PATH) {
+        if config::load(root).files.iter().any(|file| file == path) {
             self.findings.extend(configuration::findings(root));
             return;
         }
