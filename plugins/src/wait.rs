@@ -45,6 +45,7 @@ pub fn wait(probe: Box<dyn Probe>, timeout: Duration) -> Look {
 fn looks(probe: &dyn Probe, timeout: Duration, limit: Duration) -> Look {
     let start = Instant::now();
     let mut pause = FIRST_PAUSE;
+    let mut before = None;
     loop {
         let look = Instant::now();
         let (found, again_in) = match probe.look(limit.saturating_sub(start.elapsed())) {
@@ -59,8 +60,12 @@ fn looks(probe: &dyn Probe, timeout: Duration, limit: Duration) -> Look {
                 true => String::new(),
                 false => format!(" (waited {})", Span(timeout)),
             };
+            // A look that used up the time found only that: what the one before found says more.
+            let cut_short = start.elapsed() >= limit;
+            let found = before.filter(|_| cut_short).unwrap_or(found);
             return Err(Problem::last(found + &waited));
         }
+        before = Some(found);
         thread::sleep(again_in.unwrap_or(pause).min(left - last_look));
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -109,6 +114,22 @@ mod tests {
     fn a_final_problem_ends_the_waiting() {
         let (look, count) = run(Duration::from_secs(9), |_| Err(Problem::last("gone")));
         assert_eq!((look, count), (Err(Problem::last("gone")), 1));
+    }
+
+    #[test]
+    fn a_look_that_is_cut_short_does_not_hide_the_one_before() {
+        let (look, count) = run(Duration::from_millis(300), |n| {
+            if n > 1 {
+                thread::sleep(Duration::from_millis(350));
+            }
+            Err(Problem::not_yet(
+                ["cut short", "nothing"][usize::from(n == 1)],
+            ))
+        });
+        assert_eq!(
+            (look, count),
+            (Err(Problem::last("nothing (waited 300ms)")), 2)
+        );
     }
 
     #[test]

@@ -74,6 +74,7 @@ pub fn judge(machine: &Machine, manager: &Manager, found: &Found) -> Result<Vec<
         ));
     })?;
     observe::explain_never_started(&mut checks, &missing, results);
+    observe::explain_defects(&mut checks, found);
     retry::until_passed(manager, found, &expected, &mut checks)?;
     checks.extend(beside_checks(machine, manager, found)?);
     Ok(checks)

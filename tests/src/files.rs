@@ -13,6 +13,9 @@ pub const VENDOR_PLUGINS: &str = "/usr/libexec/health-checker";
 /// Where administrators put plugins; on another subvolume than `/` in [`crate::Layout::Snapshots`].
 pub const ADMIN_PLUGINS: &str = "/usr/local/libexec/health-checker";
 
+/// Where administrators put `.check` files.
+pub const CHECK_FILES: &str = "/etc/health-checker/checks.d";
+
 /// Writes a file, and the directories it needs, below a root.
 pub fn write_file(root: &Path, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Result<()> {
     write(root, path.as_ref(), content.as_ref(), 0o644)
@@ -31,6 +34,25 @@ pub fn write_plugin(
         script.as_ref(),
         0o755,
     )
+}
+
+/// Writes an administrator's `.check` file.
+pub fn write_check(root: &Path, name: &str, content: &str) -> Result<()> {
+    write_file(root, format!("{CHECK_FILES}/{name}.check"), content)
+}
+
+/// Writes a unit that is started at boot, or replaces its text.
+pub fn write_unit(root: &Path, name: &str, content: &str) -> Result<()> {
+    let units = root.join("etc/systemd/system");
+    write_file(&units, name, content)?;
+    let wants = units.join("multi-user.target.wants");
+    fs::create_dir_all(&wants).with_context(|| format!("cannot create '{}'", wants.display()))?;
+    let link = wants.join(name);
+    if link.is_symlink() {
+        return Ok(());
+    }
+    symlink(Path::new("..").join(name), &link)
+        .with_context(|| format!("cannot create '{}'", link.display()))
 }
 
 /// Hangs a unit into the health target as an administrator would: `systemctl add-requires health-check.target UNIT`

@@ -194,7 +194,7 @@ fn mirror() -> Result<String> {
 }
 
 /// The host's apt settings for reaching mirrors, as a configuration file.
-fn apt_settings() -> Result<String> {
+pub(crate) fn apt_settings() -> Result<String> {
     let dump = Command::new("apt-config")
         .arg("dump")
         .output()

@@ -28,6 +28,7 @@ mod files;
 mod image;
 mod machine;
 mod mounted;
+mod packages;
 mod power_cut;
 mod product;
 mod scratch;
@@ -38,7 +39,10 @@ mod story;
 
 pub use boot::Boot;
 pub use ending::Ended;
-pub use files::{ADMIN_PLUGINS, VENDOR_PLUGINS, add_to_health_target, write_file, write_plugin};
+pub use files::{
+    ADMIN_PLUGINS, CHECK_FILES, VENDOR_PLUGINS, add_to_health_target, write_check, write_file,
+    write_plugin, write_unit,
+};
 pub use image::{Layout, Release, base};
 pub use machine::{Builder, Machine};
 pub use product::{programs, source};

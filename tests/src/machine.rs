@@ -15,7 +15,7 @@ use crate::command::{output, run, text};
 use crate::ending::Ended;
 use crate::image::{self, Layout, Release};
 use crate::mounted::{Root, wait_released};
-use crate::{container, product, scratch, setup};
+use crate::{container, packages, product, scratch, setup};
 
 /// As many journal lines of a failed test as one reads.
 const REPORT_LINES: &str = "60";
@@ -40,6 +40,7 @@ pub struct Builder {
     release: Release,
     layout: Layout,
     product: bool,
+    podman_and_rpm: bool,
 }
 
 impl Builder {
@@ -61,13 +62,24 @@ impl Builder {
         }
     }
 
+    /// With podman, and with rpm and a database of it as on openSUSE.
+    pub fn with_podman_and_rpm(self) -> Self {
+        Builder {
+            podman_and_rpm: true,
+            ..self
+        }
+    }
+
     /// Makes the machine. The name is for humans: a few letters, digits and dashes.
     pub fn build(self, name: &str) -> Result<Machine> {
         setup::check_host()?;
-        let master = match self.product {
-            true => product::disk(self.release, self.layout)?,
-            false => image::disk(self.release, self.layout)?,
-        };
+        let mut master = image::disk(self.release, self.layout)?;
+        if self.podman_and_rpm {
+            master = packages::disk(&master, self.layout)?;
+        }
+        if self.product {
+            master = product::disk(&master, self.layout)?;
+        }
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // A host name: short and unique on this host.
@@ -118,6 +130,7 @@ impl Machine {
             release: Release::Trixie,
             layout: Layout::Snapshots,
             product: true,
+            podman_and_rpm: false,
         }
     }
 

@@ -9,15 +9,14 @@ use anyhow::{Context, Result, bail};
 use crate::cache::{self, Recipe};
 use crate::command::run;
 use crate::files::write_file;
-use crate::image::{self, Layout, Release};
+use crate::image::Layout;
 use crate::mounted::Root;
 
 /// What is installed; all of it decides whether a prepared disk is still right.
 const INSTALLED: [&str; 5] = ["Makefile", "units", "plugins", "docs", "dist"];
 
-/// The disk image of a release in a layout, with health-checker installed and enabled.
-pub(crate) fn disk(release: Release, layout: Layout) -> Result<PathBuf> {
-    let plain = image::disk(release, layout)?;
+/// The disk image of a machine in a layout, with health-checker installed and enabled.
+pub(crate) fn disk(plain: &Path, layout: Layout) -> Result<PathBuf> {
     let (source, programs) = (source(), programs());
     let mut recipe = Recipe::new()
         .add(plain.as_os_str().as_encoded_bytes())
@@ -36,7 +35,7 @@ pub(crate) fn disk(release: Release, layout: Layout) -> Result<PathBuf> {
     cache::entry(&format!("{kind}-product.img"), &recipe, |image| {
         run(Command::new("cp")
             .args(["--reflink=auto", "--sparse=always"])
-            .arg(&plain)
+            .arg(plain)
             .arg(image))?;
         let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
         let root = Root::open(image, layout, None, directory.path())?;

@@ -17,6 +17,12 @@ impl Boot {
             .with_context(|| format!("'status --json' is not JSON: {text}"))?;
         Ok(Status(value))
     }
+
+    /// What a unit has said in this boot.
+    pub fn said(&self, unit: &str) -> Result<String> {
+        self.run(["journalctl", "--sync"])?;
+        self.journal(&["--boot", "--output=cat", "--unit", unit])
+    }
 }
 
 impl Status {

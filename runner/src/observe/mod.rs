@@ -180,6 +180,16 @@ pub fn explain_never_started(checks: &mut [Outcome], units: &[String], results: 
     }
 }
 
+/// Says of checks that failed because their files cannot be understood where that is, and what.
+pub fn explain_defects(checks: &mut [Outcome], found: &Found) {
+    for outcome in checks.iter_mut().filter(|check| check.result.is_bad()) {
+        let check = found.checks.iter().find(|check| check.unit == outcome.unit);
+        if let Some(defect) = check.and_then(|check| check.defects.first()) {
+            outcome.message = defect.to_string();
+        }
+    }
+}
+
 /// Reads no more than what the state of the unit makes necessary: each property is a call.
 fn facts(manager: &Manager, unit: Unit, stable: Duration) -> Result<UnitFacts> {
     let mut facts = UnitFacts {
