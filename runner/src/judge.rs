@@ -1,6 +1,6 @@
 //! The verdict on this boot: all checks, all findings, over D-Bus.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use health_checks::Found;
@@ -16,19 +16,36 @@ use crate::systemd1::{Manager, Verb};
 
 /// Ordered after all checks, requiring none: its start job waits exactly as long as one of them is queued or runs.
 const FINISHED: &str = "health-check-finished.target";
-/// A hundred years. Each check has a limit in its own unit, and systemd ends it.
-const NO_LIMIT: Duration = Duration::from_secs(3_000_000_000);
+/// Far more than all checks together may take: each has a limit in its own unit, and systemd ends it.
+const WAIT_LIMIT: Duration = Duration::from_secs(24 * 3600);
+/// A bus that was restarted needs a moment.
+const RETRY: Duration = Duration::from_secs(1);
 /// For one round of checks. A check has 90 s unless its unit says otherwise, and its own unit's limit ends it.
 const ROUND_LIMIT: Duration = Duration::from_secs(900);
 
 /// Waits until all checks of this boot are finished, passed or not. We are started together with them and not after
-/// them, so that we are ready when they are.
-pub fn wait(manager: &Manager) {
+/// them, so that we are ready when they are. Gives a connection that works: D-Bus may be restarted meanwhile.
+///
+/// # Errors
+/// When there is no bus.
+pub fn wait() -> Result<Manager> {
     let finished = [FINISHED.to_owned()];
-    match manager.run(Verb::Start, &finished, NO_LIMIT, &lease::renew) {
-        Ok(results) if results == ["done"] => {}
-        Ok(results) => log::warn!("'{FINISHED}' was not reached: {}", results.join(", ")),
-        Err(error) => log::warn!("'{FINISHED}' cannot be waited for: {error:#}"),
+    let deadline = Instant::now() + WAIT_LIMIT;
+    loop {
+        let manager = Manager::connect()?;
+        match manager.run(Verb::Start, &finished, WAIT_LIMIT, &lease::renew) {
+            Ok(results) => {
+                if results != ["done"] {
+                    log::warn!("'{FINISHED}' was not reached: {}", results.join(", "));
+                }
+                return Ok(manager);
+            }
+            Err(error) if Instant::now() < deadline => {
+                log::warn!("waiting for the checks again: {error:#}");
+                std::thread::sleep(RETRY);
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 

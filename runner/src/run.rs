@@ -16,7 +16,6 @@ use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
 use crate::state::incident::Progress;
-use crate::systemd1::Manager;
 use crate::table;
 
 /// See the module. The exit status is 0 exactly if the boot is healthy: boot-complete.target is reached then.
@@ -30,12 +29,10 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    let manager = Manager::connect()?;
-    let boot = boot::key_by(root, &manager)?;
     lease::status("Waiting for the health checks");
-    judge::wait(&manager);
+    let manager = judge::wait()?;
     lease::status("Looking at this boot");
-    let mut machine = Machine::look_in(root, boot);
+    let mut machine = Machine::look_in(root, boot::key_by(root, &manager)?);
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }
