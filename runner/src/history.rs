@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use health_checks::Root;
 
 use crate::facts::Action;
@@ -12,6 +12,7 @@ use crate::machine::Machine;
 use crate::report::Report;
 use crate::runtime;
 use crate::status;
+use crate::systemd1::Manager;
 use crate::table::{Color, Table, printable, time};
 
 /// Shows the judged boots, newest first, and the incidents.
@@ -68,6 +69,14 @@ pub fn history(root: &Root) -> Result<ExitCode> {
 /// # Errors
 /// When that cannot be written down.
 pub fn reset(root: &Root) -> Result<ExitCode> {
+    if Manager::connect()
+        .and_then(|manager| status::is_judging(&manager))
+        .unwrap_or_default()
+    {
+        bail!(
+            "the boot is being judged right now: try again when 'health-checker status' shows a verdict"
+        );
+    }
     let mut machine = Machine::look(root)?;
     for warning in &machine.warnings {
         log::warn!("{warning}");

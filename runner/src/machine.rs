@@ -1,5 +1,7 @@
 //! All that is known of the machine before its checks are looked at, gathered once.
 
+use std::path::PathBuf;
+
 use health_checks::{Mode, Root};
 
 use anyhow::Result;
@@ -10,8 +12,8 @@ use crate::facts::{BootKey, SnapshotId};
 use crate::policy::{Restraint, Standing, Step};
 use crate::report::Report;
 use crate::runtime;
-use crate::snapshot::Snapshots;
 use crate::snapshot::mountinfo::{self, Mount};
+use crate::snapshot::{Snapshots, note};
 use crate::state::State;
 use crate::state::store::Store;
 
@@ -36,6 +38,8 @@ pub struct Machine {
     pub store: Store,
     /// The state.
     pub state: State,
+    /// Notes of rolled back snapshots that were taken over into the state, to be removed once that is saved.
+    pub notes: Vec<PathBuf>,
     /// What is wrong, for the administrator; nothing of it stops us.
     pub warnings: Vec<String>,
 }
@@ -79,10 +83,26 @@ impl Machine {
             mode: health_checks::command_line(root),
             store,
             state: loaded.state,
+            notes: Vec::new(),
             warnings,
         };
+        machine.take_over_notes();
         machine.arrive();
         machine
+    }
+
+    /// An incident that an earlier boot could only leave beside its snapshot becomes part of the state.
+    fn take_over_notes(&mut self) {
+        let Some(snapshots) = &self.snapshots else {
+            return;
+        };
+        for (path, incident) in note::found(snapshots) {
+            // The snapshot that wrote it still has it as its own.
+            if incident.boot != self.boot {
+                self.state.take_over(incident);
+                self.notes.push(path);
+            }
+        }
     }
 
     /// Notes that what an earlier boot intended has come about: we are here.

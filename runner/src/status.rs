@@ -65,10 +65,7 @@ fn now(machine: &Machine) -> Now {
     }
     let found = observe::find(&machine.root);
     let live = Manager::connect().and_then(|manager| {
-        let pending = manager
-            .units_by_names(&[RUNNER.to_owned()])?
-            .first()
-            .is_some_and(|unit| unit.has_job || unit.active == "activating");
+        let pending = is_judging(&manager)?;
         Ok((
             observe::outcomes(&manager, &observe::expected(&manager, &found)?)?,
             pending,
@@ -93,6 +90,17 @@ fn now(machine: &Machine) -> Now {
         checks,
         warnings,
     }
+}
+
+/// Whether the runner is at work in this boot, or is going to be.
+///
+/// # Errors
+/// From the bus.
+pub fn is_judging(manager: &Manager) -> Result<bool> {
+    let units = manager.units_by_names(&[RUNNER.to_owned()])?;
+    Ok(units
+        .first()
+        .is_some_and(|unit| unit.has_job || unit.active == "activating"))
 }
 
 fn to_json(machine: &Machine, now: &Now) -> Value {

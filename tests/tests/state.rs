@@ -140,6 +140,13 @@ fn var_broken_by_the_update() {
     broken_update(&machine, |root| mount_options(root, "/var", "ro"));
     let last = rolled_back(&machine);
     assert_eq!(warnings(&last), "");
+    // The boot that could not write it down left a note of it beside its snapshot.
+    let status = last.status().unwrap().0;
+    assert_eq!(status["incident"]["snapshot"]["number"], 2, "{status:#}");
+    assert_eq!(status["incident"]["steps"][0]["progress"], "done");
+    assert_eq!(status["bad"][0]["number"], 2);
+    last.shell("health-checker reset && ! ls /.snapshots/2/health-checker-incident.json")
+        .unwrap();
     last.poweroff().unwrap();
     // Missing, and so much that the boot falls into emergency mode.
     broken_update(&machine, |root| mount_options(root, "/var", "nonsense=1"));

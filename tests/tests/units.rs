@@ -48,7 +48,7 @@ impl Tree {
                 );
             }
         }
-        for name in ["health-checker", "health-checker-generator"] {
+        for name in ["health-checker", "health-checker-generator", "health-probe"] {
             fs::copy(programs().join(name), tree.path("source").join(name)).unwrap();
         }
         fs::create_dir(tree.root()).unwrap();
@@ -140,7 +140,7 @@ fn systemd_has_nothing_to_say_about_the_units() {
         "{installed:?}"
     );
     // The only program of the units that is not ours.
-    fs::create_dir(tree.root().join("usr/bin")).unwrap();
+    fs::create_dir_all(tree.root().join("usr/bin")).unwrap();
     fs::copy("/usr/bin/env", tree.root().join("usr/bin/env")).unwrap();
     let output = Command::new("systemd-analyze")
         .args(["verify", "--man=no"])
@@ -205,8 +205,9 @@ fn installed_and_uninstalled_without_root() {
     let installed = files(&tree.root().join("usr"));
     for path in &installed {
         let metadata = fs::symlink_metadata(path).unwrap();
-        let program = path.starts_with(tree.root().join("usr/sbin"))
-            || path.starts_with(tree.root().join("usr/lib/systemd/system-generators"));
+        let program = ["usr/bin", "usr/sbin", "usr/lib/systemd/system-generators"]
+            .iter()
+            .any(|directory| path.starts_with(tree.root().join(directory)));
         let mode = if program { 0o100_755 } else { 0o100_644 };
         assert_eq!(
             (metadata.mode(), metadata.uid()),

@@ -9,6 +9,7 @@ use crate::observe::findings;
 use crate::runtime;
 use crate::settle::Settled;
 use crate::snapshot::marks::{self, Mark};
+use crate::snapshot::note;
 use crate::state::BootRecord;
 use crate::state::incident::{FailedCheck, Progress};
 
@@ -19,7 +20,22 @@ impl Course<'_> {
             return;
         };
         incident.finish(action, progress, details);
-        self.save();
+        let saved = self.save();
+        if !saved && action == Action::Rollback && progress == Progress::Done {
+            self.leave_note();
+        }
+    }
+
+    /// The next boot is to know why it is not the one that it should have been.
+    fn leave_note(&mut self) {
+        let (Some(snapshots), Some(incident)) =
+            (&self.machine.snapshots, &self.machine.state.incident)
+        else {
+            return;
+        };
+        if let Err(error) = note::leave(snapshots, incident) {
+            self.warn(format!("{error:#}"));
+        }
     }
 
     /// The intent, with what failed; a rollback marks the booted snapshot as bad.
@@ -89,7 +105,9 @@ impl Course<'_> {
         let settled = runtime::read::<Settled>(&self.machine.root, runtime::SETTLED)
             .is_some_and(|settled| settled.boot == boot && settled.settled);
         let was_open = self.machine.state.open_incident().is_some();
-        let released = self.machine.state.commit(&booted, settled, &boot);
+        let snapshots = self.machine.snapshots.as_ref();
+        let exists = |snapshot: &SnapshotId| snapshots.is_some_and(|all| all.exists(snapshot));
+        let released = self.machine.state.commit(&booted, settled, &boot, &exists);
         self.machine.state.checks = findings::known(self.found, &self.machine.mounts);
         self.remember(finding, Action::None);
         self.save();
@@ -127,9 +145,17 @@ impl Course<'_> {
         all
     }
 
-    pub(super) fn save(&mut self) {
-        if let Err(error) = self.machine.store.save(&self.machine.state) {
-            self.warn(format!("{error:#}"));
+    /// Whether it could be saved.
+    pub(super) fn save(&mut self) -> bool {
+        match self.machine.store.save(&self.machine.state) {
+            Ok(()) => {
+                note::remove(&mut self.machine.notes);
+                true
+            }
+            Err(error) => {
+                self.warn(format!("{error:#}"));
+                false
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod ioctl;
 pub mod marks;
 pub mod mountinfo;
+pub mod note;
 pub mod rollback;
 
 use std::ffi::CString;

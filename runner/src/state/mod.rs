@@ -108,13 +108,19 @@ impl Default for State {
 
 impl State {
     /// Records a healthy boot: the snapshot becomes the newest known good one, an open incident ends.
-    /// Returns the snapshots that are no longer kept as places to go back to.
+    /// Known good ones that do not exist any more are forgotten. Returns those that are no longer kept as places to go
+    /// back to.
     pub fn commit(
         &mut self,
         snapshot: &SnapshotId,
         settled: bool,
         boot: &BootKey,
+        exists: &dyn Fn(&SnapshotId) -> bool,
     ) -> Vec<SnapshotId> {
+        // If not even the booted one can be seen, '/.snapshots' is not there, and says nothing about the others.
+        if exists(snapshot) {
+            self.known_good.retain(|known| exists(&known.snapshot));
+        }
         self.known_good.retain(|known| known.snapshot != *snapshot);
         self.known_good.insert(
             0,
@@ -190,6 +196,26 @@ impl State {
             .get_or_insert_with(|| Incident::new(boot, snapshot))
     }
 
+    /// Takes over an incident that an earlier boot could not write down here: as the one that is open, unless it is
+    /// known already. The snapshot that it was rolled back from is bad.
+    pub fn take_over(&mut self, incident: Incident) {
+        let known = self.incident.iter().chain(&self.past);
+        if known.into_iter().any(|known| known.boot == incident.boot) {
+            return;
+        }
+        if let (Some(snapshot), Some(_)) = (&incident.snapshot, incident.step(Action::Rollback)) {
+            let failed: Vec<&str> = incident
+                .failed
+                .iter()
+                .map(|check| check.name.as_str())
+                .collect();
+            self.mark_bad(&snapshot.clone(), format!("failed: {}", failed.join(", ")));
+        }
+        if let Some(before) = self.incident.replace(incident) {
+            self.archive(before);
+        }
+    }
+
     /// Acknowledges the incident: it goes to the past. `None`: there was none.
     pub fn acknowledge(&mut self) -> Option<Incident> {
         let incident = self.incident.take()?;
@@ -197,9 +223,10 @@ impl State {
         Some(incident)
     }
 
-    /// Remembers a judged boot (once: a later record of the same boot replaces the earlier one).
+    /// Remembers a judged boot. What came of restarting services replaces that it was tried.
     pub fn remember(&mut self, record: BootRecord) {
-        self.history.retain(|known| known.boot != record.boot);
+        self.history
+            .retain(|known| known.boot != record.boot || known.action != Action::Restart);
         self.history.insert(0, record);
         self.history.truncate(HISTORY_LIMIT);
     }

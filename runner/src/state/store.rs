@@ -241,6 +241,7 @@ mod tests {
             },
             true,
             &crate::facts::BootKey::default(),
+            &|_| true,
         );
         store.save(&state).unwrap();
         let loaded = store.load(None);

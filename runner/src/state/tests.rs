@@ -23,7 +23,7 @@ fn boot(number: u64) -> BootKey {
 fn with_good(numbers: &[u64]) -> State {
     let mut state = State::default();
     for number in numbers {
-        state.commit(&snapshot(*number), true, &boot(0));
+        state.commit(&snapshot(*number), true, &boot(0), &|_| true);
     }
     state
 }
@@ -96,7 +96,7 @@ fn a_snapshot_that_failed_in_this_incident_or_is_bad_is_no_target() {
         Some(snapshot(1))
     );
     // Healthy again: no longer bad.
-    state.commit(&snapshot(2), true, &boot(2));
+    state.commit(&snapshot(2), true, &boot(2), &|_| true);
     assert_eq!(
         state.rollback_target(&snapshot(4), &|_| true),
         Some(snapshot(2))
@@ -117,14 +117,48 @@ fn a_reused_number_is_another_snapshot() {
 #[test]
 fn three_good_ones_are_kept_and_the_oldest_is_released() {
     let mut state = with_good(&[1, 2, 3]);
-    assert_eq!(state.commit(&snapshot(2), true, &boot(1)), []);
-    assert_eq!(state.commit(&snapshot(4), true, &boot(2)), [snapshot(1)]);
+    assert_eq!(state.commit(&snapshot(2), true, &boot(1), &|_| true), []);
+    assert_eq!(
+        state.commit(&snapshot(4), true, &boot(2), &|_| true),
+        [snapshot(1)]
+    );
     let kept: Vec<u64> = state
         .known_good
         .iter()
         .map(|known| known.snapshot.number)
         .collect();
     assert_eq!(kept, [4, 2, 3]);
+}
+
+#[test]
+fn known_good_ones_that_were_deleted_make_room() {
+    let mut state = with_good(&[1, 2, 3]);
+    let released = state.commit(&snapshot(4), true, &boot(1), &|snapshot| {
+        snapshot.number != 3
+    });
+    let kept: Vec<u64> = state
+        .known_good
+        .iter()
+        .map(|known| known.snapshot.number)
+        .collect();
+    assert_eq!((released, kept), (vec![], vec![4, 2, 1]));
+    // Where none can be seen, nothing is known about any.
+    state.commit(&snapshot(4), true, &boot(2), &|_| false);
+    assert_eq!(state.known_good.len(), 3);
+}
+
+#[test]
+fn a_note_of_a_boot_that_could_not_write_is_taken_over_once() {
+    let mut state = with_good(&[1]);
+    let mut note = incident::Incident::new(&boot(1), Some(&snapshot(2)));
+    note.record_failed(vec![failed(1, 2, "x")]);
+    note.intend(Action::Rollback, &boot(1), Some(&snapshot(1)));
+    state.take_over(note.clone());
+    assert_eq!(state.incident.as_ref(), Some(&note));
+    assert_eq!(state.bad[0].snapshot, snapshot(2));
+    state.acknowledge();
+    state.take_over(note);
+    assert_eq!((state.incident.clone(), state.past.len()), (None, 1));
 }
 
 #[test]
@@ -136,7 +170,7 @@ fn an_incident_ends_with_a_healthy_boot_and_stays_until_acknowledged() {
         Some(&snapshot(1)),
     );
     assert!(state.open_incident().is_some());
-    state.commit(&snapshot(1), true, &boot(2));
+    state.commit(&snapshot(1), true, &boot(2), &|_| true);
     assert!(state.open_incident().is_none());
     assert_eq!(
         state
@@ -166,7 +200,7 @@ fn a_new_incident_has_a_fresh_ladder_and_loses_nothing_of_the_old_one() {
     state
         .incident_for(&boot(1), Some(&snapshot(2)))
         .intend(Action::Reboot, &boot(1), None);
-    state.commit(&snapshot(1), true, &boot(2));
+    state.commit(&snapshot(1), true, &boot(2), &|_| true);
     let incident = state.incident_for(&boot(3), Some(&snapshot(3)));
     assert_eq!(incident.boot, boot(3));
     assert_eq!(incident.reboot(&[]), Step::Available);
