@@ -33,7 +33,7 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     let manager = judge::wait()?;
     let boot = boot::key_by(root, &manager)?;
     lease::status("Looking at this boot");
-    let mut machine = Machine::look_in(root, boot);
+    let mut machine = Machine::look_in(root, boot::key_by(root, &manager)?);
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }

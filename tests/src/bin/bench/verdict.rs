@@ -22,6 +22,18 @@ struct Measured {
     serial: Vec<f64>,
 }
 
+impl Measured {
+    /// Verdict against static units: the median of the pairs, each of which was measured at nearly the same time.
+    fn ratio(&self) -> f64 {
+        let pairs = self.verdict.iter().zip(&self.units);
+        median(
+            &pairs
+                .map(|(ours, theirs)| ours / theirs)
+                .collect::<Vec<_>>(),
+        )
+    }
+}
+
 /// Prints the table.
 pub fn measure(repetitions: usize) -> Result<()> {
     println!(
@@ -41,7 +53,7 @@ pub fn measure(repetitions: usize) -> Result<()> {
                 kind.name(),
                 median(&measured.checks),
                 median(&measured.complete),
-                verdict / units,
+                measured.ratio(),
                 serial / verdict,
                 load(),
             );
@@ -94,6 +106,8 @@ fn entered(boot: &Boot, unit: &str) -> Result<f64> {
 
 /// When the verdict was logged; it has to be about all checks.
 fn verdict(boot: &Boot, count: usize) -> Result<f64> {
+    // journald may be behind.
+    boot.shell("journalctl --sync")?;
     let line = boot.journal(&[
         "-b",
         "-o",
@@ -102,8 +116,10 @@ fn verdict(boot: &Boot, count: usize) -> Result<f64> {
         "health-checker",
         "HEALTH_RESULT=healthy",
     ])?;
-    let entry: Value = serde_json::from_str(line.trim())
-        .with_context(|| format!("one verdict was expected, not '{line}'"))?;
+    let entry: Value = serde_json::from_str(line.trim()).with_context(|| {
+        let status = boot.shell("health-checker status").unwrap_or_default();
+        format!("one verdict 'healthy' was expected, not '{line}'\n{status}")
+    })?;
     let status: Value = serde_json::from_str(&boot.shell("health-checker status --json")?)?;
     let passed = status["checks"].as_array().map_or(0, |checks| {
         checks
