@@ -1,5 +1,6 @@
 //! What one look at the machine found, and whether another look may find something better.
 
+use std::thread;
 use std::time::Duration;
 
 /// What was found, if it is as expected; otherwise the problem.
@@ -51,6 +52,11 @@ pub trait Probe: Send {
 
     /// Looks once, for at most `limit`. The answer is to be read after "found".
     fn look(&self, limit: Duration) -> Look;
+
+    /// Lets time pass before another look; less if something happens that makes it worth one.
+    fn pause(&self, time: Duration) {
+        thread::sleep(time);
+    }
 
     /// Refuses options that do not go together, before the first look.
     fn refuse(&self, _timeout: Duration) -> Option<String> {

@@ -66,7 +66,7 @@ fn looks(probe: &dyn Probe, timeout: Duration, limit: Duration) -> Look {
             return Err(Problem::last(found + &waited));
         }
         before = Some(found);
-        thread::sleep(again_in.unwrap_or(pause).min(left - last_look));
+        probe.pause(again_in.unwrap_or(pause).min(left - last_look));
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }

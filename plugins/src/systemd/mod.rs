@@ -8,6 +8,7 @@ mod systemctl;
 mod wire;
 
 use std::collections::HashMap;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -79,6 +80,19 @@ pub fn show(units: &[&str], limit: Duration) -> Result<Vec<Properties>, Problem>
 pub fn failed(limit: Duration) -> Result<Vec<String>, Problem> {
     let start = Instant::now();
     private::failed(limit).or_else(|_| systemctl::failed(limit.saturating_sub(start.elapsed())))
+}
+
+/// What changes at about the same time is seen in one look: during a boot something changes all the time.
+const COALESCE: Duration = Duration::from_millis(200);
+
+/// Lets time pass, less if systemd says before that something has changed.
+pub fn wait_for_change(time: Duration) {
+    let start = Instant::now();
+    let waited = private::wait_for_change(time.saturating_sub(COALESCE));
+    thread::sleep(match waited {
+        Ok(()) => COALESCE.min(time),
+        Err(_) => time.saturating_sub(start.elapsed()),
+    });
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::wire::{Parameter, Values, answer, call};
 use super::{Owner, PROPERTIES, Properties};
 use crate::text::is_glob;
@@ -51,6 +53,16 @@ pub fn show(units: &[&str], limit: Duration) -> io::Result<Vec<Properties>> {
 pub fn failed(limit: Duration) -> io::Result<Vec<String>> {
     let listed = Systemd::connect(limit)?.list(&["failed"], &[])?;
     Ok(listed.into_iter().map(|unit| unit.name).collect())
+}
+
+/// Waits until systemd says that something has changed, or the time is over. It tells everybody who is connected
+/// here of every job that ends and every unit that changes.
+pub fn wait_for_change(time: Duration) -> io::Result<()> {
+    let systemd = Systemd::connect(time)?;
+    let time = Timespec::try_from(time).map_err(|_| ErrorKind::InvalidInput)?;
+    let stream = systemd.stream.get_ref();
+    poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&time))?;
+    Ok(())
 }
 
 /// A service, if no type is given; what else systemctl makes of a name (paths, odd characters) is left to it.

@@ -41,6 +41,10 @@ impl Probe for Unit {
         }
     }
 
+    fn pause(&self, time: Duration) {
+        systemd::wait_for_change(time);
+    }
+
     fn refuse(&self, timeout: Duration) -> Option<String> {
         (!timeout.is_zero() && self.stable >= timeout).then(|| {
             format!(
