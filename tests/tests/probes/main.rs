@@ -49,7 +49,7 @@ fn objections(boot: &Boot, status: &Status, case: &Case, result: &str) -> Vec<St
 #[test]
 fn every_probe_passes_and_fails_for_its_own_reason() {
     let machine = Machine::builder()
-        .with_podman_and_rpm()
+        .with_more_packages()
         .build("probes")
         .unwrap();
     machine
