@@ -93,6 +93,7 @@ demo: setup build
 	$(CARGO) run --quiet --release --locked --package health-checker-tests --bin demo
 
 bench: setup build
+	$(CARGO) build --quiet --release --locked --package health-checker-tests --bin web
 	$(CARGO) run --quiet --release --locked --package health-checker-tests --bin bench
 
 clean:

@@ -40,7 +40,7 @@ pub struct Builder {
     release: Release,
     layout: Layout,
     product: bool,
-    podman_and_rpm: bool,
+    more_packages: bool,
 }
 
 impl Builder {
@@ -62,10 +62,10 @@ impl Builder {
         }
     }
 
-    /// With podman, and with rpm and a database of it as on openSUSE.
-    pub fn with_podman_and_rpm(self) -> Self {
+    /// With podman, curl, netcat, and rpm with a database of it as on openSUSE.
+    pub fn with_more_packages(self) -> Self {
         Builder {
-            podman_and_rpm: true,
+            more_packages: true,
             ..self
         }
     }
@@ -74,7 +74,7 @@ impl Builder {
     pub fn build(self, name: &str) -> Result<Machine> {
         setup::check_host()?;
         let mut master = image::disk(self.release, self.layout)?;
-        if self.podman_and_rpm {
+        if self.more_packages {
             master = packages::disk(&master, self.layout)?;
         }
         if self.product {
@@ -130,7 +130,7 @@ impl Machine {
             release: Release::Trixie,
             layout: Layout::Snapshots,
             product: true,
-            podman_and_rpm: false,
+            more_packages: false,
         }
     }
 

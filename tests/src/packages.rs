@@ -1,4 +1,5 @@
-//! Owns disks with more Debian packages than most tests need, for those whose checks are about real podman and rpm.
+//! Owns disks with more Debian packages than most tests need, for those whose checks are about real podman and
+//! rpm, or compared with curl and nc.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::command::run;
 use crate::image::{Layout, apt_settings};
 use crate::mounted::Root;
 
-const PACKAGES: [&str; 3] = ["podman", "crun", "rpm"];
+const PACKAGES: [&str; 5] = ["podman", "crun", "rpm", "curl", "netcat-openbsd"];
 
 /// A plain disk with these packages added, downloaded and unpacked once.
 pub(crate) fn disk(plain: &Path, layout: Layout) -> Result<PathBuf> {
@@ -23,7 +24,7 @@ pub(crate) fn disk(plain: &Path, layout: Layout) -> Result<PathBuf> {
         .file_stem()
         .and_then(|stem| stem.to_str())
         .unwrap_or("disk");
-    cache::entry(&format!("{kind}-podman-rpm.img"), &recipe, |image| {
+    cache::entry(&format!("{kind}-more.img"), &recipe, |image| {
         run(Command::new("cp")
             .args(["--reflink=auto", "--sparse=always"])
             .arg(plain)

@@ -76,7 +76,7 @@ fn links(out: &Path) -> usize {
 }
 
 /// CPU time of all children that were waited for, in milliseconds; see proc_pid_stat(5).
-fn children_cpu() -> Result<f64> {
+pub fn children_cpu() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").context("cannot read '/proc/self/stat'")?;
     // The second field may contain anything, but ends with the last ')'.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);

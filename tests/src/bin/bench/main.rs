@@ -5,6 +5,7 @@
 mod generator;
 mod machines;
 mod numbers;
+mod probes;
 mod runner;
 mod verdict;
 
@@ -41,6 +42,7 @@ fn measure() -> Result<()> {
     let start = Instant::now();
     numbers::print_host();
     generator::measure()?;
+    probes::measure(repetitions)?;
     runner::measure(repetitions)?;
     verdict::measure(repetitions)?;
     println!("Took {:.0} s.", start.elapsed().as_secs_f64());
