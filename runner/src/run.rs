@@ -31,7 +31,6 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     }
     lease::status("Waiting for the health checks");
     let manager = judge::wait()?;
-    let boot = boot::key_by(root, &manager)?;
     lease::status("Looking at this boot");
     let mut machine = Machine::look_in(root, boot::key_by(root, &manager)?);
     for warning in &machine.warnings {
