@@ -31,8 +31,9 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     }
     lease::status("Waiting for the health checks");
     let manager = judge::wait()?;
+    let boot = boot::key_by(root, &manager)?;
     lease::status("Looking at this boot");
-    let mut machine = Machine::look_in(root, boot::key_by(root, &manager)?);
+    let mut machine = Machine::look_in(root, boot);
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }
