@@ -32,7 +32,7 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     lease::status("Waiting for the health checks");
     let manager = judge::wait()?;
     lease::status("Looking at this boot");
-    let mut machine = Machine::look_in(root, boot);
+    let mut machine = Machine::look_in(root, boot::key_by(root, &manager)?);
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }
