@@ -115,7 +115,8 @@ fn static_unit(template: &str, name: &str) -> Result<String> {
             format!("ExecStart={COMPARED}/{name} check")
         } else if line.starts_with("Before=health-check.target") {
             replaced += 1;
-            "Before=compared.target".to_owned()
+            // What the generator's drop-in adds.
+            "After=health-check-settle.service\nBefore=compared.target".to_owned()
         } else {
             line.replace("%i", name)
         };
