@@ -68,11 +68,8 @@ pub fn run(root: &Root) -> Result<ExitCode> {
                 restarted = true;
             }
             Next::Healthy => {
-                lease::status(&format!(
-                    "{}: {} checks",
-                    verdict.as_str(),
-                    finding.checks.len()
-                ));
+                let checks = table::count(finding.checks.len(), "check");
+                lease::status(&format!("{}: {checks}", verdict.as_str()));
                 return Ok(ExitCode::SUCCESS);
             }
             Next::Unhealthy => {
