@@ -17,7 +17,7 @@ SYSTEMD_GENERATOR_DIR ?= $(call systemd_dir,systemdsystemgeneratordir,$(PREFIX)/
 SYSTEMD_PRESET_DIR ?= $(call systemd_dir,systemdsystempresetdir,$(PREFIX)/lib/systemd/system-preset)
 SYSTEMD_CATALOG_DIR ?= $(call systemd_dir,catalogdir,$(PREFIX)/lib/systemd/catalog)
 
-UNITS = $(wildcard units/*.service units/*.target units/*.slice)
+UNITS = $(wildcard units/*.service units/*.target units/*.slice units/*.timer)
 PRESETS = $(wildcard units/*.preset)
 CATALOGS = $(wildcard units/*.catalog)
 MAN1 = $(wildcard docs/*.1)

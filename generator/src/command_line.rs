@@ -15,10 +15,55 @@ pub enum Mode {
     Act,
 }
 
-/// Reads the command line of the system below `root`.
-///
-/// One that cannot be read may have said anything: then nothing is acted upon.
+/// What the boot loader says of this boot, by a word that our GRUB pieces add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoaderWord {
+    /// `health-checker.boot=trial`: if this boot dies, the boot loader counts it.
+    Trial,
+    /// `health-checker.boot=fallback`: it gave up on the default snapshot, and booted a known good one.
+    Fallback,
+}
+
+/// All that matters of the kernel command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine {
+    /// How much is to be done.
+    pub mode: Mode,
+    /// What the boot loader says.
+    pub loader: Option<LoaderWord>,
+    /// The target that was asked for, where it is not one of an ordinary boot: nobody expects a verdict there.
+    pub target: Option<String>,
+}
+
+/// How much is to be done in the system below `root`, by its kernel command line.
 pub fn command_line(root: &Root) -> Mode {
+    CommandLine::read(root).mode
+}
+
+impl CommandLine {
+    /// Reads the command line of the system below `root`.
+    ///
+    /// One that cannot be read may have said anything: then nothing is acted upon.
+    pub fn read(root: &Root) -> Self {
+        match arguments(root) {
+            Ok(words) => Self {
+                mode: mode(&words),
+                loader: loader(&words),
+                target: target(&words),
+            },
+            Err(error) => Self {
+                mode: match error.kind() {
+                    ErrorKind::NotFound => Mode::Act,
+                    _ => Mode::Report,
+                },
+                loader: None,
+                target: None,
+            },
+        }
+    }
+}
+
+fn arguments(root: &Root) -> std::io::Result<Vec<String>> {
     // A container sees the command line of its host in /proc/cmdline; its own is that of PID 1.
     let container = root
         .join("/run/systemd/container")
@@ -29,18 +74,13 @@ pub fn command_line(root: &Root) -> Mode {
     } else {
         "/proc/cmdline"
     };
-    match std::fs::read(root.join(path)) {
-        Ok(bytes) => {
-            let text = String::from_utf8_lossy(&bytes);
-            mode(&if container {
-                text.split('\0').map(str::to_owned).collect()
-            } else {
-                words(&text)
-            })
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Mode::Act,
-        Err(_) => Mode::Report,
-    }
+    let bytes = std::fs::read(root.join(path))?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(if container {
+        text.split('\0').map(str::to_owned).collect()
+    } else {
+        words(&text)
+    })
 }
 
 /// Splits as systemd does: quotes group, and are dropped; backslashes mean nothing.
@@ -79,6 +119,39 @@ fn mode(words: &[String]) -> Mode {
         (true, false) => Mode::Report,
         (true, true) => Mode::Act,
     }
+}
+
+fn loader(words: &[String]) -> Option<LoaderWord> {
+    let mut values = words
+        .iter()
+        .filter_map(|word| word.strip_prefix("health-checker.boot="));
+    match values.next_back()? {
+        "trial" => Some(LoaderWord::Trial),
+        "fallback" => Some(LoaderWord::Fallback),
+        _ => None,
+    }
+}
+
+/// Targets of an ordinary boot: each of them brings in multi-user.target, and that one brings us in.
+const ORDINARY: [&str; 7] = [
+    "default.target",
+    "multi-user.target",
+    "graphical.target",
+    "runlevel2.target",
+    "runlevel3.target",
+    "runlevel4.target",
+    "runlevel5.target",
+];
+
+/// As systemd(1) reads it, the last word that names a target.
+fn target(words: &[String]) -> Option<String> {
+    let asked = words.iter().rev().find_map(|word| match word.as_str() {
+        "emergency" | "-b" => Some("emergency.target"),
+        "rescue" | "single" | "-s" | "s" | "S" | "1" => Some("rescue.target"),
+        "2" | "3" | "4" | "5" => Some("multi-user.target"),
+        word => word.strip_prefix("systemd.unit="),
+    })?;
+    (!ORDINARY.contains(&asked)).then(|| asked.to_owned())
 }
 
 /// The words that systemd takes for a boolean; none at all is a yes.
@@ -125,6 +198,41 @@ mod tests {
         ];
         for (line, expected) in table {
             assert_eq!(mode(&words(line)), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_target_that_was_asked_for_is_not_an_ordinary_boot() {
+        let table = [
+            ("quiet root=/dev/vda1", None),
+            ("systemd.unit=graphical.target 5", None),
+            ("single", Some("rescue.target")),
+            ("quiet -b", Some("emergency.target")),
+            (
+                "systemd.unit=system-update.target",
+                Some("system-update.target"),
+            ),
+            ("emergency systemd.unit=multi-user.target", None),
+            ("rd.systemd.unit=emergency.target", None),
+        ];
+        for (line, expected) in table {
+            assert_eq!(target(&words(line)).as_deref(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_boot_loader_says_that_it_fell_back() {
+        let table = [
+            ("health-checker.boot=trial", Some(LoaderWord::Trial)),
+            (
+                "health-checker.boot=trial quiet health-checker.boot=fallback",
+                Some(LoaderWord::Fallback),
+            ),
+            ("health-checker.boot=", None),
+            ("quiet", None),
+        ];
+        for (line, expected) in table {
+            assert_eq!(loader(&words(line)), expected, "{line}");
         }
     }
 

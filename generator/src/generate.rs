@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use health_checks::{
-    Content, GENERATOR_DIRECTORY, Mode, Root, Stage, Step, TARGET, command_line, files, find, scan,
-    write,
+    Content, GENERATOR_DIRECTORY, Mode, Root, Stage, Step, TARGET, command_line, deadline, files,
+    find, scan, write, write_deadline,
 };
 
 use crate::guard::Guard;
@@ -40,6 +40,10 @@ pub(crate) fn generate(root: &Root, out: &Path, log: &Log, guard: &Guard) -> Exi
             for error in &config.errors {
                 log.say(Level::Warning, &error.to_string());
             }
+            if let Err(error) = write_deadline(config, out) {
+                failed = true;
+                log.say(Level::Error, &format!("'DeadlineSec=': {error}"));
+            }
         }
         Step::Check(check) => {
             checks += 1;
@@ -67,17 +71,19 @@ pub(crate) fn dry_run(root: &Root) -> ExitCode {
     let found = find(root, Stage::Early);
     let out = Path::new(GENERATOR_DIRECTORY);
     let mut text = String::new();
-    for check in &found.checks {
-        for (path, content) in files(check, out, &check.dependency_directory(TARGET)) {
-            let path = path.display();
-            let _ = match content {
-                Content::Text(content) => write!(text, "--- {path}\n{content}\n"),
-                Content::Link(target) => {
-                    let target = health_checks::name::readable(target.as_os_str());
-                    write!(text, "--- {path} -> {target}\n\n")
-                }
-            };
-        }
+    let of_checks = found
+        .checks
+        .iter()
+        .flat_map(|check| files(check, out, &check.dependency_directory(TARGET)));
+    for (path, content) in deadline(&found.config, out).into_iter().chain(of_checks) {
+        let path = path.display();
+        let _ = match content {
+            Content::Text(content) => write!(text, "--- {path}\n{content}\n"),
+            Content::Link(target) => {
+                let target = health_checks::name::readable(target.as_os_str());
+                write!(text, "--- {path} -> {target}\n\n")
+            }
+        };
     }
     for ignored in &found.ignored {
         log.say(Level::Debug, &format!("ignored {ignored}"));

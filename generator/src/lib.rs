@@ -17,6 +17,7 @@ pub mod parse;
 mod check;
 mod command_line;
 mod command_words;
+mod deadline;
 mod define;
 mod directory;
 mod find;
@@ -38,7 +39,8 @@ mod value;
 mod write;
 
 pub use check::{Check, Found, Ignored, Kind, Link, Origin, Severity, Warning};
-pub use command_line::{Mode, command_line};
+pub use command_line::{CommandLine, LoaderWord, Mode, command_line};
+pub use deadline::{deadline, write_deadline};
 pub use define::define;
 pub use find::{Stage, Step, find, scan};
 pub use render::render;

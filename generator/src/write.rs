@@ -83,7 +83,7 @@ pub fn ensure_link(check: &Check, unit_dir: &Path) -> io::Result<Vec<String>> {
     Ok(check.command_in(unit_dir))
 }
 
-fn write_one(path: &Path, content: &Content) -> io::Result<Written> {
+pub(crate) fn write_one(path: &Path, content: &Content) -> io::Result<Written> {
     let directory = path.parent().map_or(Ok(()), fs::create_dir_all);
     let result = directory.and_then(|()| match content {
         Content::Link(target) => write_link(path, target),

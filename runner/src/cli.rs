@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::{new, verify};
+use crate::{failsafe, new, verify};
 
 /// Judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
 ///
@@ -62,9 +62,19 @@ pub enum Command {
         #[arg(long, value_parser = seconds)]
         timeout_sec: Option<Duration>,
     },
-    /// Decide without a verdict (started by health-checker-failsafe.service)
+    /// Decide without a verdict (started by health-checker-failsafe.service and those like it)
     #[command(hide = true)]
-    Failsafe,
+    Failsafe {
+        /// What happened
+        #[arg(long, value_enum, default_value_t)]
+        cause: failsafe::Cause,
+    },
+    /// Write down that a boot began (started by health-checker-arm.service)
+    #[command(hide = true)]
+    Arm,
+    /// Write down that a boot is shut down in order (by the same)
+    #[command(hide = true)]
+    Disarm,
 }
 
 fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {

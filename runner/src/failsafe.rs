@@ -1,31 +1,48 @@
-//! `health-checker failsafe`: the runner ended without finishing its work (crashed, killed, hung, no D-Bus). The same
-//! policy, with what is known, by ways that need no D-Bus. Started by OnFailure= of health-checker.service.
-
-use std::time::Duration;
+//! `health-checker failsafe`: this boot has no verdict, and somebody has to decide with what is known. The same policy, by
+//! ways that need no D-Bus. Started when the runner ended without finishing its work (OnFailure=), when the boot took too
+//! long (health-checker-deadline.timer), and in emergency and rescue mode.
 
 use anyhow::Result;
-use health_checks::{Mode, Root};
+use clap::ValueEnum;
+use health_checks::{CommandLine, Mode, Root};
 
 use crate::act;
-use crate::command;
-use crate::course::{Course, Finding, Next};
-use crate::facts::{Action, BootKey, Outcome, Severity, Verdict};
+use crate::course::{Course, Finding, Next, Stage};
+use crate::evidence;
+use crate::facts::{Action, BootKey, Outcome, Severity};
 use crate::lease;
 use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
-use crate::observe::findings::{BROKEN_MODES, fell_into};
 use crate::report::Report;
+use crate::runner_unit::{RUNNER, RunnerUnit};
 use crate::runtime;
+
+/// Why it was started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Cause {
+    /// The runner crashed, was killed, hung, or could not be executed.
+    #[default]
+    Runner,
+    /// There was no verdict in time.
+    Deadline,
+    /// The boot fell into emergency or rescue mode.
+    Emergency,
+}
 
 /// See the module.
 ///
 /// # Errors
 /// When the machine should be rebooted and cannot.
-pub fn failsafe(root: &Root) -> Result<()> {
-    if health_checks::command_line(root) == Mode::Off {
+pub fn failsafe(root: &Root, cause: Cause) -> Result<()> {
+    let line = CommandLine::read(root);
+    if line.mode == Mode::Off {
         return Ok(());
     }
+    let Some(_lock) = runtime::try_lock(root)? else {
+        log::info!("another part of health-checker is acting already");
+        return Ok(());
+    };
     let mut machine = Machine::look(root)?;
     if runtime::read::<BootKey>(root, runtime::REBOOT).is_some_and(|boot| boot == machine.boot) {
         // It was to be asked for, and we would not run if it had been queued: shutdown.target keeps us away. Once more
@@ -41,7 +58,55 @@ pub fn failsafe(root: &Root) -> Result<()> {
         log::info!("the runner gave its verdict and did what was to be done");
         return Ok(());
     }
-    log::error!(MESSAGE_ID = messages::NO_VERDICT; "health-checker.service ended without finishing its work: see 'systemctl status health-checker'");
+    if !is_to_decide(cause, &machine, &line) {
+        return Ok(());
+    }
+    // Looked for before anything is killed: what was still running is why there is no verdict.
+    let checks = evidence::gather(cause);
+    log::error!(MESSAGE_ID = messages::NO_VERDICT; "there is no verdict on this boot: {}", texts(&checks));
+    if cause == Cause::Deadline {
+        RunnerUnit::kill();
+    }
+    decide(root, &mut machine, report, checks)
+}
+
+/// Whether a verdict is missing that should be there, and nobody is about to give it.
+fn is_to_decide(cause: Cause, machine: &Machine, line: &CommandLine) -> bool {
+    if cause == Cause::Runner {
+        return true;
+    }
+    if let Some(target) = &line.target {
+        log::info!("no verdict is expected: the kernel command line asks for {target}");
+        return false;
+    }
+    if cause == Cause::Deadline && machine.config.boot.deadline.is_zero() {
+        log::info!("there is no verdict yet, but 'DeadlineSec=0' gives it as long as it takes");
+        return false;
+    }
+    match (cause, RunnerUnit::ask()) {
+        (_, RunnerUnit::Off) => {
+            log::warn!("there is no verdict on this boot: {RUNNER} is masked or not enabled");
+            false
+        }
+        (Cause::Emergency, RunnerUnit::Working) => {
+            log::info!("{RUNNER} is going to judge this boot");
+            false
+        }
+        // Its job was dropped, or never there. It can still say more than we can.
+        (Cause::Deadline, RunnerUnit::Never) if evidence::fallen().is_none() => {
+            log::warn!("{RUNNER} was never started in this boot: starting it");
+            !RunnerUnit::start()
+        }
+        (Cause::Runner | Cause::Deadline | Cause::Emergency, _) => true,
+    }
+}
+
+fn decide(
+    root: &Root,
+    machine: &mut Machine,
+    report: Option<Report>,
+    mut checks: Vec<Outcome>,
+) -> Result<()> {
     // What it was in the middle of belongs to this boot's first judging, so nothing is held back because of that.
     runtime::remove(root, runtime::REPORT);
     let restraint = machine.restraint();
@@ -54,12 +119,19 @@ pub fn failsafe(root: &Root) -> Result<()> {
     let begun = begun
         .or(report.as_ref().map(|report| report.action))
         .unwrap_or(Action::None);
-    let finding = finding(report);
+    // The verdict that the runner gave; one that it was about to improve on is none.
+    checks.extend(report.map(|report| report.checks).unwrap_or_default());
+    let finding = Finding::unjudged(checks);
+    let stage = match evidence::has_bus() {
+        true => Stage::System,
+        false => Stage::NoBus,
+    };
     let mut course = Course {
-        machine: &mut machine,
+        machine,
         manager: None,
         found: &found,
         restraint,
+        stage,
     };
     let next = match course.resume(begun)? {
         Some(next) => next,
@@ -86,51 +158,10 @@ fn is_finished(report: &Report, machine: &Machine) -> bool {
     }
 }
 
-/// The verdict that the runner gave, or that it gave none. One that it was about to improve on (services were being
-/// restarted) is none.
-fn finding(report: Option<Report>) -> Finding {
-    let mut checks = vec![Outcome::finding(
-        "runner",
-        "health-checker.service",
-        Severity::Required,
-        "ended without finishing its work".to_owned(),
-    )];
-    checks.extend(fallen());
-    checks.extend(report.map(|report| report.checks).unwrap_or_default());
-    Finding {
-        verdict: Verdict::Unknown,
-        checks,
-    }
-}
-
-/// Emergency and rescue mode, with the units that failed: mostly the reason why there is no D-Bus. Asked over
-/// systemd's private socket.
-fn fallen() -> Option<Outcome> {
-    let modes = units(&[&["--state=active,activating"][..], &BROKEN_MODES].concat());
-    let mode = modes.first()?;
-    let failed = units(&["--state=failed"]);
-    let others: Vec<&str> = failed
+fn texts(checks: &[Outcome]) -> String {
+    let required = checks
         .iter()
-        .map(String::as_str)
-        .filter(|unit| !unit.starts_with("health-check"))
-        .collect();
-    let message = format!("{}; failed units: {}", fell_into(mode), others.join(", "));
-    Some(Outcome::finding(
-        "boot",
-        "health-checker.service",
-        Severity::Required,
-        message,
-    ))
-}
-
-/// Names of units as `systemctl list-units` gives them.
-fn units(arguments: &[&str]) -> Vec<String> {
-    const LIMIT: Duration = Duration::from_secs(30);
-    let list = ["systemctl", "list-units", "--plain", "--no-legend"];
-    let listed = command::run(&[&list[..], arguments].concat(), LIMIT, &lease::renew);
-    let output = listed.map(|ended| ended.output).unwrap_or_default();
-    output
-        .lines()
-        .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
-        .collect()
+        .filter(|check| check.severity == Severity::Required);
+    let texts: Vec<&str> = required.map(|check| check.message.as_str()).collect();
+    texts.join("; ")
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use systemd::journal::{JournalSeek, OpenOptions};
+use systemd::journal::{Journal, JournalSeek, OpenOptions};
 
 use crate::command;
 
@@ -29,15 +29,30 @@ pub fn last_lines(unit: &str) -> Vec<String> {
     read(unit).unwrap_or_else(unreadable)
 }
 
+/// The last lines of another boot, oldest first: what it said before it died.
+pub fn last_lines_of_boot(boot_id: &str) -> Vec<String> {
+    read_boot(boot_id).unwrap_or_else(unreadable)
+}
+
 fn unreadable(error: anyhow::Error) -> Vec<String> {
     vec![format!("(the journal cannot be read: {error:#})")]
 }
 
-fn read(unit: &str) -> Result<Vec<String>> {
-    let mut journal = OpenOptions::default()
+fn open() -> Result<Journal> {
+    Ok(OpenOptions::default()
         .system(true)
         .local_only(true)
-        .open()?;
+        .open()?)
+}
+
+fn read_boot(boot_id: &str) -> Result<Vec<String>> {
+    let mut journal = open()?;
+    journal.match_add("_BOOT_ID", boot_id.replace('-', ""))?;
+    tail(&mut journal)
+}
+
+fn read(unit: &str) -> Result<Vec<String>> {
+    let mut journal = open()?;
     let boot = systemd::id128::Id128::from_boot()?.to_string();
     journal
         .match_add("_BOOT_ID", boot.clone())?
@@ -46,6 +61,10 @@ fn read(unit: &str) -> Result<Vec<String>> {
         .match_add("_BOOT_ID", boot)?
         .match_add("UNIT", unit)?
         .match_add("_PID", "1")?;
+    tail(&mut journal)
+}
+
+fn tail(journal: &mut Journal) -> Result<Vec<String>> {
     journal.seek(JournalSeek::Tail)?;
     let mut lines = Vec::new();
     while lines.len() < LINES {

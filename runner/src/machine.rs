@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use health_checks::config::{self, Config, Ladder, Rung};
-use health_checks::{Mode, Root};
+use health_checks::{CommandLine, LoaderWord, Mode, Root};
 
 use anyhow::Result;
 
@@ -11,9 +11,10 @@ use crate::boot;
 use crate::facts::{BootKey, Outcome, SnapshotId};
 use crate::policy::{Restraint, Standing, Step};
 use crate::report::Report;
+use crate::runner_unit::RunnerUnit;
 use crate::runtime;
 use crate::snapshot::mountinfo::{self, Mount};
-use crate::snapshot::{Snapshots, note};
+use crate::snapshot::{Snapshots, note, rescue};
 use crate::state::State;
 use crate::state::store::Store;
 
@@ -30,6 +31,8 @@ pub struct Machine {
     pub snapshots: Option<Snapshots>,
     /// Subvolume id of the default.
     pub default_id: Option<u64>,
+    /// The default snapshot, where the boot loader gave up on it and booted this one.
+    pub fallen_from: Option<SnapshotId>,
     /// The configuration.
     pub config: Config,
     /// What the kernel command line says.
@@ -68,6 +71,7 @@ impl Machine {
             let id = snapshots.default_id();
             id.map_err(|error| warnings.push(format!("{error:#}"))).ok()
         });
+        let line = CommandLine::read(root);
         let config = config::load(root);
         warnings.extend(config.errors.iter().map(ToString::to_string));
         let store = Store::new(root);
@@ -79,14 +83,19 @@ impl Machine {
             mounts,
             snapshots,
             default_id,
+            fallen_from: None,
             config,
-            mode: health_checks::command_line(root),
+            mode: line.mode,
             store,
             state: loaded.state,
             notes: Vec::new(),
             warnings,
         };
+        if line.loader == Some(LoaderWord::Fallback) {
+            machine.fallen_from = machine.not_booted_default();
+        }
         machine.take_over_notes();
+        machine.take_over_rescues();
         machine.arrive();
         machine
     }
@@ -111,6 +120,28 @@ impl Machine {
         if let Some(incident) = self.state.incident.as_mut() {
             incident.arrive(&self.boot, booted.as_ref());
         }
+    }
+
+    /// What the initrd or the rescue program did becomes part of the state.
+    fn take_over_rescues(&mut self) {
+        let Some(snapshots) = &self.snapshots else {
+            return;
+        };
+        for rescue in rescue::log(snapshots) {
+            self.state.take_over_rescue(&rescue);
+        }
+    }
+
+    /// The default snapshot, if it is not the booted one.
+    fn not_booted_default(&self) -> Option<SnapshotId> {
+        let default = self.default_id?;
+        let mut all = self.snapshots.as_ref()?.all().into_iter();
+        all.find(|snapshot| snapshot.id == default && Some(snapshot) != self.booted())
+    }
+
+    /// Whether nobody wants a verdict.
+    pub fn runner_is_off(&self) -> bool {
+        RunnerUnit::ask() == RunnerUnit::Off
     }
 
     /// The booted snapshot.
@@ -153,7 +184,10 @@ impl Machine {
                 boot::in_container(&self.root) && !self.config.boot.act_in_container,
                 Restraint::Container,
             ),
-            (!self.is_default(), Restraint::NotDefault),
+            (
+                !self.is_default() && self.fallen_from.is_none(),
+                Restraint::NotDefault,
+            ),
             (!self.config.errors.is_empty(), Restraint::Configuration),
             (self.mode == Mode::Report, Restraint::CommandLine),
             (judged_before, Restraint::JudgedBefore),

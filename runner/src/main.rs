@@ -1,12 +1,14 @@
 //! `health-checker`: judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
 
 mod act;
+mod arm;
 mod boot;
 mod check_now;
 mod cli;
 mod command;
 mod config;
 mod course;
+mod evidence;
 mod facts;
 mod fail_point;
 mod failsafe;
@@ -27,6 +29,7 @@ mod policy;
 mod report;
 mod retry;
 mod run;
+mod runner_unit;
 mod runtime;
 mod settle;
 mod snapshot;
@@ -88,7 +91,11 @@ fn dispatch(command: Option<Command>) -> Result<ExitCode> {
         Some(Command::Settle { timeout_sec }) => {
             settle::settle(&root, timeout_sec).map(|()| ExitCode::SUCCESS)
         }
-        Some(Command::Failsafe) => failsafe::failsafe(&root).map(|()| ExitCode::SUCCESS),
+        Some(Command::Arm) => arm::arm(&root).map(|()| ExitCode::SUCCESS),
+        Some(Command::Disarm) => arm::disarm(&root).map(|()| ExitCode::SUCCESS),
+        Some(Command::Failsafe { cause }) => {
+            failsafe::failsafe(&root, cause).map(|()| ExitCode::SUCCESS)
+        }
     }
 }
 

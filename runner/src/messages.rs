@@ -16,5 +16,9 @@ pub const ROLLBACK: &str = "d1a1c7d0d5f34c5f8a0c3f6b4a2e9b06";
 pub const STOP: &str = "d1a1c7d0d5f34c5f8a0c3f6b4a2e9b07";
 /// Nothing is done, only reported.
 pub const REPORT_ONLY: &str = "d1a1c7d0d5f34c5f8a0c3f6b4a2e9b08";
+/// Boots of a snapshot died before they were judged.
+pub const DIED: &str = "d1a1c7d0d5f34c5f8a0c3f6b4a2e9b0a";
+/// The boot loader, the initrd or the rescue program had gone back to this snapshot.
+pub const FELL_BACK: &str = "d1a1c7d0d5f34c5f8a0c3f6b4a2e9b0b";
 /// The runner gave no verdict.
 pub const NO_VERDICT: &str = "d1a1c7d0d5f34c5f8a0c3f6b4a2e9b09";

@@ -7,7 +7,7 @@ use health_checks::{Mode, Root};
 
 use crate::act;
 use crate::boot;
-use crate::course::{Course, Finding, Next, failed_names};
+use crate::course::{Course, Finding, Next, Stage, failed_names};
 use crate::facts::{Action, Outcome, Severity, Verdict};
 use crate::fail_point;
 use crate::judge;
@@ -15,6 +15,7 @@ use crate::lease;
 use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
+use crate::runtime;
 use crate::state::incident::Progress;
 use crate::table;
 
@@ -46,7 +47,10 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         manager: Some(&manager),
         found: &found,
         restraint,
+        stage: Stage::System,
     };
+    // Whoever has it while we wait for it decides without us, and ends us.
+    let _lock = runtime::lock(root)?;
     let mut restarted = false;
     loop {
         let verdict = Verdict::of(&checks);
@@ -56,7 +60,11 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         {
             judge::reach_target(&manager);
         }
-        let finding = Finding { verdict, checks };
+        let finding = Finding {
+            verdict,
+            checks,
+            of: None,
+        };
         match course.follow(&finding)? {
             Next::RestartServices => {
                 let details =

@@ -16,9 +16,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 const NOBODY: u32 = 65534;
 
 /// What `systemctl enable health-checker` is to make, and nothing else.
-const LINKS: [&str; 2] = [
+const LINKS: [&str; 6] = [
     "boot-complete.target.requires/health-checker.service",
+    "emergency.target.wants/health-checker-emergency.service",
     "multi-user.target.wants/health-checker.service",
+    "rescue.target.wants/health-checker-emergency.service",
+    "sysinit.target.wants/health-checker-arm.service",
+    "sysinit.target.wants/health-checker-deadline.timer",
 ];
 
 fn text(output: &Output) -> String {

@@ -97,6 +97,11 @@ pub(crate) const OPTIONS: &[Choice] = &[
         ..option("Boot", "ActInContainer", "no")
     },
     Choice {
+        set: |config, value, _| set(&mut config.boot.deadline, span(value, 0)),
+        show: |config| show_span(config.boot.deadline),
+        ..option("Boot", "DeadlineSec", "15min")
+    },
+    Choice {
         set: |config, value, _| set(&mut config.notify.login, switch(value)),
         show: |config| yes_no(config.notify.login),
         ..option("Notify", "Login", "yes")

@@ -112,10 +112,22 @@ impl Stop {
 }
 
 /// `[Boot]`
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Boot {
     /// `ActInContainer=`: act in a container as on a machine.
     pub act_in_container: bool,
+    /// `DeadlineSec=`: how long after the start of userspace there must be a verdict; zero: no matter how long.
+    pub deadline: Duration,
+}
+
+impl Default for Boot {
+    fn default() -> Self {
+        Self {
+            act_in_container: false,
+            // As health-checker-deadline.timer has it.
+            deadline: Duration::from_secs(15 * 60),
+        }
+    }
 }
 
 /// `[Notify]`

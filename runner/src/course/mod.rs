@@ -1,6 +1,7 @@
 //! The course of a boot after the verdict: decide by the policy, write down, act. Used by the service and by the
 //! fail-safe alike; they differ in what they can still do.
 
+mod fallback;
 mod record;
 
 use anyhow::Result;
@@ -8,7 +9,7 @@ use health_checks::Found;
 use health_checks::config::Rung;
 
 use crate::act;
-use crate::facts::{Action, Outcome, SnapshotId, Verdict};
+use crate::facts::{Action, BootKey, Outcome, SnapshotId, Verdict};
 use crate::fail_point;
 use crate::lease;
 use crate::login;
@@ -18,7 +19,7 @@ use crate::observe::findings;
 use crate::policy::{Decision, Facts, Judged, Record, Restraint, Standing, Step, Why, decide};
 use crate::report::Report;
 use crate::runtime;
-use crate::snapshot::rollback;
+use crate::snapshot::rollback::{self, Tools};
 use crate::state::incident::Progress;
 use crate::systemd1::Manager;
 
@@ -29,6 +30,30 @@ pub struct Finding {
     pub verdict: Verdict,
     /// All checks.
     pub checks: Vec<Outcome>,
+    /// The boot that was found so, if it is not the one that goes on now.
+    pub of: Option<BootKey>,
+}
+
+impl Finding {
+    /// There is no verdict, because of this.
+    pub fn unjudged(checks: Vec<Outcome>) -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            checks,
+            of: None,
+        }
+    }
+}
+
+/// How far the boot has come, which says what can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Before sysinit.target: no bus, no services, and nothing to be said of this boot. It may still be judged.
+    Early,
+    /// There is no bus.
+    NoBus,
+    /// An ordinary system.
+    System,
 }
 
 /// What remains for the caller to do.
@@ -55,6 +80,8 @@ pub struct Course<'m> {
     pub found: &'m Found,
     /// Why only to report, as it was at the beginning.
     pub restraint: Option<Restraint>,
+    /// What can be done.
+    pub stage: Stage,
 }
 
 impl Course<'_> {
@@ -63,10 +90,10 @@ impl Course<'_> {
     /// # Errors
     /// When the machine should be rebooted and cannot.
     pub fn follow(&mut self, finding: &Finding) -> Result<Next> {
+        self.stay(finding);
         let mut record = Record::Durable;
         loop {
-            let facts = self.facts(finding, record);
-            let decision = decide(&facts);
+            let decision = self.decision(finding, record);
             let (action, step) = match decision {
                 Decision::Commit => return Ok(self.commit(finding)),
                 Decision::Report(why) => return Ok(self.report_only(finding, why)),
@@ -91,7 +118,7 @@ impl Course<'_> {
             self.report(
                 finding,
                 action,
-                self.why(action, step.as_ref(), facts.standing),
+                self.why(action, step.as_ref(), self.machine.standing()),
             );
             match self.act(action, step.as_ref())? {
                 Some(next) => return Ok(next),
@@ -120,6 +147,11 @@ impl Course<'_> {
         }
     }
 
+    /// What the policy says.
+    pub fn decision(&self, finding: &Finding, record: Record) -> Decision {
+        decide(&self.facts(finding, record))
+    }
+
     fn facts(&self, finding: &Finding, record: Record) -> Facts {
         let incident = self.machine.state.open_incident();
         let standing = self.machine.standing();
@@ -143,9 +175,16 @@ impl Course<'_> {
                 Verdict::Pending | Verdict::Unknown => Step::Spent,
                 _ => on_ladder(Rung::Restart, restart),
             },
-            reboot: self.machine.reboot(&finding.checks),
+            // Early, there was just one, and there is nothing to stop yet.
+            reboot: match self.stage {
+                Stage::Early => Step::Spent,
+                Stage::NoBus | Stage::System => self.machine.reboot(&finding.checks),
+            },
             rollback: on_ladder(Rung::Rollback, self.machine.rollback()),
-            stop: on_ladder(Rung::Stop, Step::Available),
+            stop: match self.stage {
+                Stage::Early => Step::Spent,
+                Stage::NoBus | Stage::System => on_ladder(Rung::Stop, Step::Available),
+            },
         }
     }
 
@@ -187,8 +226,12 @@ impl Course<'_> {
             return false;
         };
         lease::status(&format!("Rolling back to {target}"));
+        let tools = match self.stage {
+            Stage::Early | Stage::NoBus => Tools::WithoutBus,
+            Stage::System => Tools::All,
+        };
         let rolled_back = match snapshots.exists(target) {
-            true => rollback::roll_back(snapshots, target, &lease::renew),
+            true => rollback::roll_back(snapshots, target, tools, &lease::renew),
             false => Err(anyhow::anyhow!("{target} does not exist any more")),
         };
         match rolled_back {
@@ -252,6 +295,10 @@ impl Course<'_> {
     }
 
     fn report(&mut self, finding: &Finding, action: Action, why: String) {
+        if self.stage == Stage::Early {
+            // It is about an earlier boot; this one may still be judged.
+            return;
+        }
         let report = Report {
             boot: self.machine.boot.clone(),
             verdict: finding.verdict,

@@ -63,20 +63,24 @@ impl Course<'_> {
 
     pub(super) fn record_incident(&mut self, finding: &Finding) {
         let (boot, booted) = (self.machine.boot.clone(), self.machine.booted().cloned());
+        let of = finding.of.as_ref().unwrap_or(&boot);
         journal::sync();
         let failed = finding
             .checks
             .iter()
             .filter(|check| check.result.is_bad())
             .map(|check| FailedCheck {
-                boot: boot.clone(),
+                boot: of.clone(),
                 snapshot: booted.clone(),
                 name: check.name.clone(),
                 unit: check.unit.clone(),
                 result: check.result,
                 exit_status: check.exit_status,
                 message: check.message.clone(),
-                log: journal::last_lines(&check.unit),
+                log: match &finding.of {
+                    Some(boot) => journal::last_lines_of_boot(&boot.boot_id),
+                    None => journal::last_lines(&check.unit),
+                },
             })
             .collect();
         self.machine
@@ -110,10 +114,11 @@ impl Course<'_> {
         let released = self.machine.state.commit(&booted, settled, &boot, &exists);
         self.machine.state.checks = findings::known(self.found, &self.machine.mounts);
         self.remember(finding, Action::None);
-        self.save();
+        let saved = self.save();
         if let Err(error) = self.machine.store.save_legacy(&booted) {
             self.warn(format!("{error:#}"));
         }
+        self.keep_rescue_file(saved);
         if was_open {
             log::info!("the incident is over; acknowledge it with 'health-checker reset'");
         }

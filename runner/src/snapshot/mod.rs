@@ -4,6 +4,7 @@ pub mod ioctl;
 pub mod marks;
 pub mod mountinfo;
 pub mod note;
+pub mod rescue;
 pub mod rollback;
 
 use std::ffi::CString;

@@ -27,9 +27,25 @@ enum Tool {
     Btrfs,
 }
 
-impl Tool {
-    const ALL: [Self; 3] = [Self::TransactionalUpdate, Self::Snapper, Self::Btrfs];
+/// Which of them have a chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tools {
+    /// All.
+    All,
+    /// Those that need no D-Bus: early in a boot, a client of it would wait until its time limit.
+    WithoutBus,
+}
 
+impl Tools {
+    fn in_order(self) -> &'static [Tool] {
+        match self {
+            Self::All => &[Tool::TransactionalUpdate, Tool::Snapper, Tool::Btrfs],
+            Self::WithoutBus => &[Tool::Snapper, Tool::Btrfs],
+        }
+    }
+}
+
+impl Tool {
     fn name(self) -> &'static str {
         match self {
             Self::TransactionalUpdate => "transactional-update",
@@ -47,6 +63,7 @@ impl Tool {
 pub fn roll_back(
     snapshots: &Snapshots,
     target: &SnapshotId,
+    tools: Tools,
     tick: &dyn Fn(),
 ) -> Result<Vec<String>> {
     let mut said = Vec::new();
@@ -55,7 +72,7 @@ pub fn roll_back(
     if is_default()? {
         said.push(format!("{target} was the default already"));
     } else {
-        for tool in Tool::ALL {
+        for tool in tools.in_order() {
             tick();
             let outcome = match tool {
                 Tool::TransactionalUpdate => transactional_update(target, tick),

@@ -1,13 +1,16 @@
 //! What must survive a reboot: known good and bad snapshots, the checks last seen, the incident, past boots.
 
+pub mod attempts;
 pub mod incident;
 pub mod legacy;
 pub mod store;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Action, BootKey, SnapshotId, Verdict};
-use incident::Incident;
+use crate::facts::{Action, BootKey, CheckResult, SnapshotId, Verdict};
+use crate::snapshot::rescue::Rescue;
+use attempts::Attempt;
+use incident::{FailedCheck, Incident, Progress};
 
 /// Version of the format written by this program.
 pub const VERSION: u32 = 1;
@@ -37,9 +40,12 @@ pub struct State {
     /// Incidents before that one, newest first.
     #[serde(default)]
     pub past: Vec<Incident>,
-    /// Judged boots, newest first.
+    /// Judged boots, newest first, and those that died before.
     #[serde(default)]
     pub history: Vec<BootRecord>,
+    /// Boots that began and have no verdict, newest first.
+    #[serde(default)]
+    pub attempts: Vec<Attempt>,
 }
 
 /// A snapshot that was healthy once.
@@ -102,6 +108,7 @@ impl Default for State {
             incident: None,
             past: Vec::new(),
             history: Vec::new(),
+            attempts: Vec::new(),
         }
     }
 }
@@ -130,6 +137,7 @@ impl State {
             },
         );
         self.bad.retain(|bad| bad.snapshot != *snapshot);
+        self.attempts.clear();
         if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
             incident.end(boot, Some(snapshot));
         }
@@ -216,6 +224,43 @@ impl State {
         }
     }
 
+    /// Takes over what the initrd or the rescue program did, unless it is known already: it was a rollback.
+    pub fn take_over_rescue(&mut self, rescue: &Rescue) {
+        let boot = BootKey {
+            boot_id: rescue.boot_id.clone(),
+            userspace_usec: 0,
+        };
+        let incidents = self.incident.iter().chain(&self.past);
+        let mut known = incidents.flat_map(|incident| &incident.failed);
+        if known.any(|check| check.boot == boot) {
+            return;
+        }
+        let from = rescue.from_snapshot.as_ref();
+        let incident = self.incident_for(&boot, from);
+        incident.record_failed(vec![FailedCheck {
+            boot: boot.clone(),
+            snapshot: from.cloned(),
+            name: "boot".to_owned(),
+            unit: format!("health-checker-{}", rescue.who),
+            result: CheckResult::Error,
+            exit_status: None,
+            message: format!(
+                "snapshot {} died before it was judged: {}",
+                rescue.from, rescue.reason
+            ),
+            log: Vec::new(),
+        }]);
+        incident.intend(Action::Rollback, &boot, rescue.to.as_ref());
+        let by = match rescue.who.as_str() {
+            "initrd" => "by the initrd".to_owned(),
+            who => format!("by the {who} program"),
+        };
+        incident.finish(Action::Rollback, Progress::Intended, vec![by]);
+        if let Some(from) = from {
+            self.mark_bad(&from.clone(), "died before it was judged".to_owned());
+        }
+    }
+
     /// Acknowledges the incident: it goes to the past. `None`: there was none.
     pub fn acknowledge(&mut self) -> Option<Incident> {
         let incident = self.incident.take()?;
@@ -225,6 +270,7 @@ impl State {
 
     /// Remembers a judged boot. What came of restarting services replaces that it was tried.
     pub fn remember(&mut self, record: BootRecord) {
+        self.judged(&record.boot);
         self.history
             .retain(|known| known.boot != record.boot || known.action != Action::Restart);
         self.history.insert(0, record);

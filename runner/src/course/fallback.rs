@@ -1,0 +1,88 @@
+//! A boot that the boot loader began because it had given up on the default snapshot: what it did for one boot becomes
+//! lasting, as a rollback like any other. Otherwise the next boot would begin with the bad snapshot again.
+
+use super::{Course, Finding};
+use crate::arm;
+use crate::facts::{Action, CheckResult, SnapshotId, Verdict};
+use crate::journal;
+use crate::messages;
+use crate::policy::Standing;
+use crate::snapshot::rescue;
+use crate::state::attempts::End;
+use crate::state::incident::FailedCheck;
+use crate::table::count;
+
+impl Course<'_> {
+    /// Makes the booted snapshot the default, if it is known good, or healthy now.
+    pub(super) fn stay(&mut self, finding: &Finding) {
+        let good = matches!(finding.verdict, Verdict::Healthy | Verdict::Degraded);
+        if self.restraint.is_some() || !(good || self.machine.standing() == Standing::KnownGood) {
+            return;
+        }
+        let (Some(from), Some(booted)) = (
+            self.machine.fallen_from.take(),
+            self.machine.booted().cloned(),
+        ) else {
+            return;
+        };
+        log::error!(MESSAGE_ID = messages::FELL_BACK, SNAPSHOT = from.number.to_string().as_str(); "the boot loader gave up on {from} and booted {booted}, which becomes the default");
+        self.record_fall(&from, &booted);
+        // The intent, as for each rollback; from a snapshot that was never healthy also without one.
+        if !self.save() && self.machine.state.is_known_good(&from) {
+            return;
+        }
+        self.roll_back(&booted);
+        let snapshots = self.machine.snapshots.as_ref();
+        self.machine.default_id = snapshots.and_then(|snapshots| snapshots.default_id().ok());
+    }
+
+    fn record_fall(&mut self, from: &SnapshotId, booted: &SnapshotId) {
+        let boot = self.machine.boot.clone();
+        let state = &mut self.machine.state;
+        let died = state.unjudged(from, &boot, End::None);
+        state.note_died(from, &died, crate::boot::seconds_since_1970());
+        let attempts = match died.len() {
+            // It never came as far as to be counted by us.
+            0 => "did not get far enough to be counted".to_owned(),
+            number => format!("died {} before it was judged", count(number, "time")),
+        };
+        let last = died.first();
+        let failed = FailedCheck {
+            boot: last.unwrap_or(&boot).clone(),
+            snapshot: Some(from.clone()),
+            name: "boot".to_owned(),
+            unit: arm::UNIT.to_owned(),
+            result: CheckResult::Error,
+            exit_status: None,
+            message: format!("{from} {attempts}; the boot loader went back to {booted}"),
+            log: last
+                .map(|boot| journal::last_lines_of_boot(&boot.boot_id))
+                .unwrap_or_default(),
+        };
+        let incident = state.incident_for(&boot, Some(from));
+        incident.record_failed(vec![failed]);
+        incident.intend(Action::Rollback, &boot, Some(booted));
+        state.mark_bad(from, "died before it was judged".to_owned());
+    }
+
+    /// For the initrd and the rescue program: where to go back to.
+    pub(super) fn keep_rescue_file(&mut self, state_is_saved: bool) {
+        let Some(snapshots) = self.machine.snapshots.as_ref() else {
+            return;
+        };
+        let good: Vec<SnapshotId> = self
+            .machine
+            .state
+            .known_good
+            .iter()
+            .map(|known| known.snapshot.clone())
+            .collect();
+        let kept = rescue::keep(snapshots, &good, None);
+        if state_is_saved {
+            rescue::forget(snapshots);
+        }
+        if let Err(error) = kept {
+            self.warn(format!("{error:#}"));
+        }
+    }
+}

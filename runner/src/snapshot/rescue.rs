@@ -1,0 +1,154 @@
+//! What the initrd and the rescue program need, who have neither `/var` nor us: `/.snapshots/health-checker.rescue` says
+//! where to go back to, `/.snapshots/health-checker.rescued` what they did (dist/rescue).
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+
+use anyhow::{Context, Result};
+
+use super::Snapshots;
+use crate::facts::SnapshotId;
+
+const FILE: &str = "health-checker.rescue";
+const LOG: &str = "health-checker.rescued";
+const HEAD: &str = "# Known good snapshots, newest first, for the initrd and rescue programs of health-checker.\n\
+    # Written at each healthy boot. Columns: number, subvolume id, uuid, boot loader entry.\n";
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescue {
+    /// The boot in which it was written.
+    pub boot_id: String,
+    /// The snapshot that could not be used.
+    pub from: u64,
+    /// Where it went back to, if that exists.
+    pub to: Option<SnapshotId>,
+    /// The snapshot that could not be used, if it still exists.
+    pub from_snapshot: Option<SnapshotId>,
+    /// `initrd` or `rescue`.
+    pub who: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Writes down where to go back to. Does nothing where that is written already.
+///
+/// # Errors
+/// When `/.snapshots` cannot be written.
+pub fn keep(snapshots: &Snapshots, good: &[SnapshotId], entry: Option<&str>) -> Result<()> {
+    let path = snapshots.directory.join(FILE);
+    let before = fs::read_to_string(&path).unwrap_or_default();
+    let text = render(&before, good, entry);
+    if text == before {
+        return Ok(());
+    }
+    let what = || format!("cannot write '{}'", path.display());
+    let mut file = tempfile::Builder::new()
+        .prefix(FILE)
+        .tempfile_in(&snapshots.directory)
+        .with_context(what)?;
+    file.write_all(text.as_bytes()).with_context(what)?;
+    file.as_file().sync_all().with_context(what)?;
+    file.persist(&path).with_context(what)?;
+    let directory = fs::File::open(&snapshots.directory).with_context(what)?;
+    directory.sync_all().with_context(what)
+}
+
+/// The newest has the entry that is booted; the others keep the ones that they had.
+fn render(before: &str, good: &[SnapshotId], entry: Option<&str>) -> String {
+    let mut text = HEAD.to_owned();
+    for (index, snapshot) in good.iter().enumerate() {
+        let words = format!(
+            "good {} {} {} ",
+            snapshot.number, snapshot.id, snapshot.uuid
+        );
+        let known = before.lines().find_map(|line| line.strip_prefix(&words));
+        let entry = match (index, entry) {
+            (0, Some(entry)) => entry,
+            _ => known.unwrap_or("-"),
+        };
+        text.push_str(&format!("{words}{entry}\n"));
+    }
+    text
+}
+
+/// What was done since the last healthy boot, oldest first.
+pub fn log(snapshots: &Snapshots) -> Vec<Rescue> {
+    let text = fs::read(snapshots.directory.join(LOG)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut rescues: Vec<Rescue> = text.lines().filter_map(parse).collect();
+    for rescue in &mut rescues {
+        rescue.from_snapshot = snapshots.get(rescue.from);
+        rescue.to = rescue
+            .to
+            .as_ref()
+            .and_then(|snapshot| snapshots.get(snapshot.number));
+    }
+    rescues
+}
+
+fn parse(line: &str) -> Option<Rescue> {
+    let mut words = line.split_whitespace();
+    Some(Rescue {
+        boot_id: words.next()?.to_owned(),
+        from: words.next()?.parse().ok()?,
+        to: Some(SnapshotId {
+            number: words.next()?.parse().ok()?,
+            id: 0,
+            uuid: String::new(),
+        }),
+        from_snapshot: None,
+        who: words.next()?.to_owned(),
+        reason: words.collect::<Vec<_>>().join(" "),
+    })
+}
+
+/// A healthy boot: the log is in the state, and they may act again.
+pub fn forget(snapshots: &Snapshots) {
+    let path = snapshots.directory.join(LOG);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            log::warn!("'{}' cannot be removed: {error}", path.display());
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(number: u64) -> SnapshotId {
+        SnapshotId {
+            number,
+            id: 256 + number,
+            uuid: format!("uuid-{number}"),
+        }
+    }
+
+    #[test]
+    fn the_booted_one_has_its_entry_and_older_ones_keep_theirs() {
+        let one = render("", &[snapshot(1)], Some("snap-1.conf"));
+        assert_eq!(one, format!("{HEAD}good 1 257 uuid-1 snap-1.conf\n"));
+        let two = render(&one, &[snapshot(2), snapshot(1)], None);
+        let expected = format!("{HEAD}good 2 258 uuid-2 -\ngood 1 257 uuid-1 snap-1.conf\n");
+        assert_eq!(two, expected);
+        // The same number, another snapshot.
+        let mut reused = snapshot(1);
+        reused.id = 300;
+        assert!(render(&two, &[reused], None).ends_with("good 1 300 uuid-1 -\n"));
+    }
+
+    #[test]
+    fn lines_of_the_log_and_garbage() {
+        let rescue = parse("b-1 2 1 initrd root not found").unwrap();
+        assert_eq!((rescue.from, rescue.to.unwrap().number), (2, 1));
+        assert_eq!(
+            (rescue.who.as_str(), rescue.reason.as_str()),
+            ("initrd", "root not found")
+        );
+        for line in ["", "b-1", "b-1 x 1 initrd y", "b-1 2 1"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+}

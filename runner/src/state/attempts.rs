@@ -1,0 +1,92 @@
+//! Boots that began and have no verdict yet: how one that dies is noticed by the next one.
+
+use serde::{Deserialize, Serialize};
+
+use super::{BootRecord, HISTORY_LIMIT, State};
+use crate::facts::{Action, BootKey, SnapshotId, Verdict};
+
+/// Far more than anybody grants.
+const LIMIT: usize = 50;
+
+/// A boot that began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Which boot.
+    pub boot: BootKey,
+    /// What was booted.
+    pub snapshot: SnapshotId,
+    /// How it ended, as far as is known.
+    pub end: End,
+}
+
+/// The end of a boot without a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// None is known: if it is not the boot that goes on now, it died.
+    None,
+    /// It was shut down in order.
+    ShutDown,
+}
+
+impl State {
+    /// A boot begins.
+    pub fn begin(&mut self, boot: &BootKey, snapshot: &SnapshotId) {
+        self.attempts.retain(|attempt| attempt.boot != *boot);
+        self.attempts.insert(
+            0,
+            Attempt {
+                boot: boot.clone(),
+                snapshot: snapshot.clone(),
+                end: End::None,
+            },
+        );
+        self.attempts.truncate(LIMIT);
+    }
+
+    /// A boot is shut down in order. Whether it had no verdict until now: otherwise there is nothing to remember.
+    pub fn shut_down(&mut self, boot: &BootKey) -> bool {
+        let attempt = self
+            .attempts
+            .iter_mut()
+            .find(|attempt| attempt.boot == *boot);
+        attempt.map(|attempt| attempt.end = End::ShutDown).is_some()
+    }
+
+    /// A boot has a verdict, whatever it is.
+    pub(super) fn judged(&mut self, boot: &BootKey) {
+        self.attempts.retain(|attempt| attempt.boot != *boot);
+    }
+
+    /// The boots of a snapshot, other than this one, that ended without a verdict in a certain way, newest first.
+    pub fn unjudged(&self, snapshot: &SnapshotId, boot: &BootKey, end: End) -> Vec<BootKey> {
+        self.attempts
+            .iter()
+            .filter(|attempt| {
+                attempt.snapshot == *snapshot && attempt.boot != *boot && attempt.end == end
+            })
+            .map(|attempt| attempt.boot.clone())
+            .collect()
+    }
+
+    /// Boots that died belong to the history as well.
+    pub fn note_died(&mut self, snapshot: &SnapshotId, died: &[BootKey], at: u64) {
+        for boot in died.iter().rev() {
+            if self.history.iter().any(|known| known.boot == *boot) {
+                continue;
+            }
+            self.history.insert(
+                0,
+                BootRecord {
+                    boot: boot.clone(),
+                    at,
+                    snapshot: Some(snapshot.clone()),
+                    verdict: Verdict::Unknown,
+                    failed: vec!["boot".to_owned()],
+                    action: Action::None,
+                },
+            );
+        }
+        self.history.truncate(HISTORY_LIMIT);
+    }
+}
