@@ -193,7 +193,9 @@ fn what_nobody_wants_judged_is_not_counted() {
         })
         .unwrap();
     for _ in 0..2 {
-        dies(&machine);
+        let mut boot = machine.boot().unwrap();
+        boot.wait_finished().unwrap();
+        boot.power_cut().unwrap();
     }
     machine
         .edit(|root| {
