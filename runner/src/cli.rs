@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::{failsafe, new, verify};
+use crate::{bootloader, failsafe, new, verify};
 
 /// Judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
 ///
@@ -47,6 +47,16 @@ pub enum Command {
         /// Print JSON, for programs
         #[arg(long)]
         json: bool,
+    },
+    /// Show what the boot loader did and would do, its entries, and what contradicts itself
+    #[command(args_conflicts_with_subcommands = true)]
+    Bootloader {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+        /// What to change in GRUB's environment block, instead of showing anything
+        #[command(subcommand)]
+        change: Option<bootloader::show::Change>,
     },
     /// Show the judged boots and the incidents
     History,

@@ -3,6 +3,7 @@
 mod act;
 mod arm;
 mod boot;
+mod bootloader;
 mod check_now;
 mod cli;
 mod command;
@@ -85,6 +86,9 @@ fn dispatch(command: Option<Command>) -> Result<ExitCode> {
         Some(Command::Verify(options)) => verify::verify(&root, &options),
         Some(Command::New(options)) => new::new(&root, &options),
         Some(Command::Config { json }) => config::config(&root, json),
+        Some(Command::Bootloader { json, change }) => {
+            bootloader::show::bootloader(&root, json, change.as_ref())
+        }
         Some(Command::History) => history::history(&root),
         Some(Command::Reset) => history::reset(&root),
         Some(Command::Run) => run::run(&root),

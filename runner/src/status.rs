@@ -7,6 +7,7 @@ use anyhow::Result;
 use health_checks::Root;
 use serde_json::{Value, json};
 
+use crate::bootloader::{View, show};
 use crate::check_now::table;
 use crate::facts::{Action, Outcome, SnapshotId, Verdict};
 use crate::machine::Machine;
@@ -34,12 +35,14 @@ struct Now {
 /// When this boot cannot be told from others, or nobody reads the output.
 pub fn status(root: &Root, as_json: bool) -> Result<ExitCode> {
     let machine = Machine::look(root)?;
-    let now = now(&machine);
+    let mut now = now(&machine);
+    let loader = show::look(&machine);
+    now.warnings.extend(loader.warnings.iter().cloned());
     let mut out = io::stdout().lock();
     if as_json {
-        writeln!(out, "{:#}", to_json(&machine, &now))?;
+        writeln!(out, "{:#}", to_json(&machine, &now, &loader))?;
     } else {
-        print(&machine, &now, &mut out)?;
+        print(&machine, &now, &loader, &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -103,7 +106,7 @@ pub fn is_judging(manager: &Manager) -> Result<bool> {
         .is_some_and(|unit| unit.has_job || unit.active == "activating"))
 }
 
-fn to_json(machine: &Machine, now: &Now) -> Value {
+fn to_json(machine: &Machine, now: &Now, loader: &View) -> Value {
     let snapshot = machine.booted().map(|booted| {
         json!({
             "number": booted.number,
@@ -119,6 +122,7 @@ fn to_json(machine: &Machine, now: &Now) -> Value {
         "boot_id": machine.boot.boot_id,
         "snapshot": snapshot,
         "known_good": machine.state.known_good.iter().map(|known| &known.snapshot).collect::<Vec<_>>(),
+        "boot_loader": show::to_json(loader),
         "bad": machine.state.bad.iter().map(|bad| &bad.snapshot).collect::<Vec<_>>(),
         "checks": now.checks,
         "action": now.action,
@@ -128,7 +132,7 @@ fn to_json(machine: &Machine, now: &Now) -> Value {
     })
 }
 
-fn print(machine: &Machine, now: &Now, out: &mut impl Write) -> io::Result<()> {
+fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> io::Result<()> {
     let action = match now.action {
         Action::None => String::new(),
         action => format!(" ({})", action.as_str()),
@@ -177,6 +181,9 @@ fn print(machine: &Machine, now: &Now, out: &mut impl Write) -> io::Result<()> {
             bad.snapshot.number,
             printable(&bad.reason)
         )?;
+    }
+    if let Some(summary) = show::summary(loader) {
+        writeln!(out, "   Loader: {}", printable(&summary))?;
     }
     for warning in &now.warnings {
         writeln!(

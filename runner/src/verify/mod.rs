@@ -24,7 +24,7 @@ use files::Outside;
 pub use finding::Finding;
 use finding::Level;
 use health_checks::config;
-pub use unit_files::{Presence, presence};
+pub use unit_files::{Presence, links, presence};
 
 /// Exit status of warnings with `--strict`.
 const WARNINGS: u8 = 2;

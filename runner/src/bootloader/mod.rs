@@ -1,0 +1,201 @@
+//! What the boot loader did and would do, and telling it of verdicts and rollbacks. Knows of snapshots only their ids.
+
+mod bls;
+mod command_line;
+mod efi;
+mod grub;
+pub mod show;
+pub mod warnings;
+mod writable;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use health_checks::Root;
+use serde::Serialize;
+
+use crate::facts::SnapshotId;
+use crate::snapshot::mountinfo::Mount;
+use command_line::CommandLine;
+use efi::Variables;
+
+/// The boot loaders that are understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// None that is understood; containers have none at all.
+    None,
+    /// GRUB with an environment block.
+    Grub,
+    /// systemd-boot.
+    SystemdBoot,
+    /// GRUB that reads entries of the Boot Loader Specification, as openSUSE has it.
+    Grub2Bls,
+}
+
+impl Kind {
+    /// The word used in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Grub => "grub",
+            Self::SystemdBoot => "systemd-boot",
+            Self::Grub2Bls => "grub2-bls",
+        }
+    }
+}
+
+/// A boot entry of the Boot Loader Specification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// Its name without the counter, as boot loaders call it: `snap-3.conf`.
+    pub id: String,
+    /// Its file.
+    pub path: Option<PathBuf>,
+    /// Number of the snapshot that it boots. `None`: no snapshot, or whatever the default subvolume is.
+    pub snapshot: Option<u64>,
+    /// How often it may still be started. `None`: it is not counted (any more), 0: it is bad.
+    pub tries_left: Option<u32>,
+    /// How often it was started since it is counted.
+    pub tries_done: Option<u32>,
+}
+
+/// What the boot loader did and would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// Which one it is.
+    pub kind: Kind,
+    /// The entry that was booted, with what it is now.
+    pub booted: Option<Entry>,
+    /// The entry that it has been told to boot. `None`: it chooses by its own order, or has no such entries.
+    pub default: Option<Entry>,
+    /// All entries.
+    pub entries: Vec<Entry>,
+    /// How often the default may still be started before the loader falls back by itself. `None`: not counted.
+    pub tries: Option<u32>,
+    /// Snapshot that GRUB falls back to.
+    pub fallback: Option<u64>,
+    /// Whether it gave up on the default snapshot and booted another one in its place.
+    pub fell_back: bool,
+    /// What could not be read or contradicts itself.
+    pub warnings: Vec<String>,
+}
+
+impl View {
+    fn empty(kind: Kind) -> Self {
+        Self {
+            kind,
+            booted: None,
+            default: None,
+            entries: Vec::new(),
+            tries: None,
+            fallback: None,
+            fell_back: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Whether the boot loader counts boots.
+    pub fn counts(&self) -> bool {
+        let mut entries = self.entries.iter().chain(&self.booted).chain(&self.default);
+        self.tries.is_some() || entries.any(|entry| entry.tries_left.is_some())
+    }
+}
+
+/// A boot loader.
+pub trait BootLoader {
+    /// What it did and would do; `default` is the number of the snapshot that is the default subvolume. Never fails:
+    /// what cannot be read is a warning.
+    fn view(&self, default: Option<u64>) -> View;
+
+    /// The boot was judged, whatever the verdict: what marks it as pending is cleared. Writes only what changes.
+    ///
+    /// # Errors
+    /// When the loader takes the next boot for one more after a boot that died.
+    fn judged(&self, tries: u32) -> Result<()>;
+
+    /// The boot is healthy: this snapshot, with its path from the top level of the file system, is where to fall back to.
+    ///
+    /// # Errors
+    /// When the loader would fall back to an older one.
+    fn good(&self, snapshot: &SnapshotId, subvolume: &str) -> Result<()>;
+
+    /// The default subvolume was changed from `from` to `to`: makes the loader boot `to`, and never `from` by itself.
+    /// Durable when this returns. Says what was done.
+    ///
+    /// # Errors
+    /// When the loader would not boot `to` next.
+    fn rolled_back(
+        &self,
+        from: &SnapshotId,
+        to: &SnapshotId,
+        tick: &dyn Fn(),
+    ) -> Result<Vec<String>>;
+}
+
+/// The boot loader of this machine: by what it said in EFI variables, and by what is installed. A directory with entries
+/// alone proves nothing: GRUB of other distributions has one too.
+pub fn detect(root: &Root, mounts: &[Mount]) -> Box<dyn BootLoader> {
+    let variables = Variables::new(root, mounts);
+    let info = variables.read("LoaderInfo").ok().flatten();
+    let info = info.unwrap_or_default();
+    let kind = if info.starts_with("systemd-boot") {
+        Kind::SystemdBoot
+    } else if info.starts_with("GRUB") && bls::grub_reads_entries(root, &variables) {
+        Kind::Grub2Bls
+    } else {
+        Kind::None
+    };
+    let command_line = CommandLine::read(root);
+    let block = || grub::block::Block::find(root, mounts);
+    match kind {
+        Kind::SystemdBoot => Box::new(bls::Bls {
+            kind,
+            root: root.clone(),
+            mounts: mounts.to_owned(),
+            variables,
+            command_line,
+            block: None,
+        }),
+        Kind::Grub2Bls => Box::new(bls::Bls {
+            kind,
+            root: root.clone(),
+            mounts: mounts.to_owned(),
+            variables,
+            command_line,
+            block: block(),
+        }),
+        Kind::None | Kind::Grub => match block() {
+            Some(block) => Box::new(grub::Grub {
+                root: root.clone(),
+                block,
+                command_line,
+            }),
+            None => Box::new(NoBootLoader),
+        },
+    }
+}
+
+/// None, or none that we understand: nothing to tell it.
+struct NoBootLoader;
+
+impl BootLoader for NoBootLoader {
+    fn view(&self, _: Option<u64>) -> View {
+        View::empty(Kind::None)
+    }
+
+    fn judged(&self, _: u32) -> Result<()> {
+        Ok(())
+    }
+
+    fn good(&self, _: &SnapshotId, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn rolled_back(&self, _: &SnapshotId, _: &SnapshotId, _: &dyn Fn()) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+}
+
+#[cfg(test)]
+mod tests;

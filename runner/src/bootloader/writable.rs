@@ -1,0 +1,85 @@
+//! Writing where it is mounted read-only: /boot and the ESP often are. Made writable for the moment, and back.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use health_checks::Root;
+use rustix::fs::StatVfsMountFlags;
+use rustix::mount::{MountFlags, mount_remount};
+
+use crate::snapshot::mountinfo::{self, Mount};
+
+/// Does something to what lies at `path` (as the system calls it), with its file system writable meanwhile.
+///
+/// # Errors
+/// From remounting, and from what is done.
+pub fn with_write_access<T>(
+    root: &Root,
+    mounts: &[Mount],
+    path: &Path,
+    act: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let flags = rustix::fs::statvfs(root.join(path))
+        .with_context(|| format!("cannot look at the file system of '{}'", path.display()))?
+        .f_flag;
+    let point = mountinfo::mount_point_of(mounts, &path.to_string_lossy());
+    let (true, Some(point)) = (flags.contains(StatVfsMountFlags::RDONLY), point) else {
+        return act();
+    };
+    let remount = |more| mount_remount(root.join(point), options(flags) | more, "");
+    remount(MountFlags::empty()).with_context(|| {
+        format!(
+            "'{point}' is mounted read-only and cannot be made writable: try 'mount -o remount,rw {point}'"
+        )
+    })?;
+    let done = act();
+    if let Err(error) = remount(MountFlags::RDONLY) {
+        log::warn!("'{point}' was mounted read-only, and is writable now: {error}");
+    }
+    done.with_context(|| format!("on '{point}', made writable for the moment"))
+}
+
+/// A remount sets all options anew: those that are to stay.
+fn options(flags: StatVfsMountFlags) -> MountFlags {
+    let pairs = [
+        (StatVfsMountFlags::NOSUID, MountFlags::NOSUID),
+        (StatVfsMountFlags::NODEV, MountFlags::NODEV),
+        (StatVfsMountFlags::NOEXEC, MountFlags::NOEXEC),
+        (StatVfsMountFlags::SYNCHRONOUS, MountFlags::SYNCHRONOUS),
+        (StatVfsMountFlags::NOATIME, MountFlags::NOATIME),
+        (StatVfsMountFlags::NODIRATIME, MountFlags::NODIRATIME),
+        (StatVfsMountFlags::RELATIME, MountFlags::RELATIME),
+    ];
+    let kept = pairs.into_iter().filter(|(flag, _)| flags.contains(*flag));
+    kept.map(|(_, option)| option).collect()
+}
+
+/// Brings a file, its directory and the file system around them to the disk.
+///
+/// # Errors
+/// When it is not known to be there.
+pub fn sync(file: &Path) -> Result<()> {
+    let what = || format!("cannot bring '{}' to the disk", file.display());
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    if file.exists() {
+        File::open(file)
+            .and_then(|file| file.sync_all())
+            .with_context(what)?;
+    }
+    let directory = File::open(directory).with_context(what)?;
+    directory.sync_all().with_context(what)?;
+    rustix::fs::syncfs(&directory).with_context(what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_other_than_read_only_are_kept() {
+        let flags =
+            StatVfsMountFlags::RDONLY | StatVfsMountFlags::NOEXEC | StatVfsMountFlags::RELATIME;
+        assert_eq!(options(flags), MountFlags::NOEXEC | MountFlags::RELATIME);
+    }
+}
