@@ -109,6 +109,7 @@ fn decide(
 ) -> Result<()> {
     // What it was in the middle of belongs to this boot's first judging, so nothing is held back because of that.
     runtime::remove(root, runtime::REPORT);
+    machine.ask_boot_loader();
     let restraint = machine.restraint();
     let found = observe::find(root);
     let begun = machine

@@ -8,6 +8,7 @@ use health_checks::{CommandLine, LoaderWord, Mode, Root};
 use anyhow::Result;
 
 use crate::boot;
+use crate::bootloader;
 use crate::facts::{BootKey, Outcome, SnapshotId};
 use crate::policy::{Restraint, Standing, Step};
 use crate::report::Report;
@@ -33,6 +34,8 @@ pub struct Machine {
     pub default_id: Option<u64>,
     /// The default snapshot, where the boot loader gave up on it and booted this one.
     pub fallen_from: Option<SnapshotId>,
+    /// The boot loader's entry of this boot, without its counter.
+    pub entry: Option<String>,
     /// The configuration.
     pub config: Config,
     /// What the kernel command line says.
@@ -84,6 +87,7 @@ impl Machine {
             snapshots,
             default_id,
             fallen_from: None,
+            entry: None,
             config,
             mode: line.mode,
             store,
@@ -130,6 +134,20 @@ impl Machine {
         for rescue in rescue::log(snapshots) {
             self.state.take_over_rescue(&rescue);
         }
+    }
+
+    /// Asks the boot loader what it did. Not early in a boot: its partition need not be mounted yet.
+    pub fn ask_boot_loader(&mut self) {
+        let default = self.default_id;
+        let snapshots = self.snapshots.as_ref();
+        let all = snapshots.map(Snapshots::all).unwrap_or_default();
+        let default = all.iter().find(|snapshot| Some(snapshot.id) == default);
+        let view = bootloader::detect(&self.root, &self.mounts)
+            .view(default.map(|snapshot| snapshot.number));
+        if view.fell_back {
+            self.fallen_from = self.not_booted_default();
+        }
+        self.entry = view.booted.map(|entry| entry.id);
     }
 
     /// The default snapshot, if it is not the booted one.

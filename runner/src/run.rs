@@ -38,6 +38,7 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         log::warn!("{warning}");
     }
     let found = observe::find(root);
+    machine.ask_boot_loader();
     let restraint = machine.restraint();
     fail_point::reached("begun");
     let mut checks = judge::judge(&machine, &manager, &found)?;

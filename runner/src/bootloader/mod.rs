@@ -121,7 +121,8 @@ pub trait BootLoader {
     fn good(&self, snapshot: &SnapshotId, subvolume: &str) -> Result<()>;
 
     /// The default subvolume was changed from `from` to `to`: makes the loader boot `to`, and never `from` by itself.
-    /// Durable when this returns. Says what was done.
+    /// Durable when this returns. Says what was done. `entry`, if it is known, is what `to` was booted with when it was
+    /// healthy: enough where the partition with the entries is not mounted.
     ///
     /// # Errors
     /// When the loader would not boot `to` next.
@@ -129,6 +130,7 @@ pub trait BootLoader {
         &self,
         from: &SnapshotId,
         to: &SnapshotId,
+        entry: Option<&str>,
         tick: &dyn Fn(),
     ) -> Result<Vec<String>>;
 }
@@ -192,7 +194,13 @@ impl BootLoader for NoBootLoader {
         Ok(())
     }
 
-    fn rolled_back(&self, _: &SnapshotId, _: &SnapshotId, _: &dyn Fn()) -> Result<Vec<String>> {
+    fn rolled_back(
+        &self,
+        _: &SnapshotId,
+        _: &SnapshotId,
+        _: Option<&str>,
+        _: &dyn Fn(),
+    ) -> Result<Vec<String>> {
         Ok(Vec::new())
     }
 }

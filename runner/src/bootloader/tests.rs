@@ -86,7 +86,7 @@ impl System {
 
     fn roll_back(&self, from: u64, to: u64) -> anyhow::Result<Vec<String>> {
         self.loader()
-            .rolled_back(&snapshot(from), &snapshot(to), &|| {})
+            .rolled_back(&snapshot(from), &snapshot(to), None, &|| {})
     }
 }
 

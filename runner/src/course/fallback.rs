@@ -31,7 +31,7 @@ impl Course<'_> {
         if !self.save() && self.machine.state.is_known_good(&from) {
             return;
         }
-        self.roll_back(&booted);
+        self.roll_back(&from, &booted);
         let snapshots = self.machine.snapshots.as_ref();
         self.machine.default_id = snapshots.and_then(|snapshots| snapshots.default_id().ok());
     }
@@ -70,14 +70,7 @@ impl Course<'_> {
         let Some(snapshots) = self.machine.snapshots.as_ref() else {
             return;
         };
-        let good: Vec<SnapshotId> = self
-            .machine
-            .state
-            .known_good
-            .iter()
-            .map(|known| known.snapshot.clone())
-            .collect();
-        let kept = rescue::keep(snapshots, &good, None);
+        let kept = rescue::keep(snapshots, &self.machine.state.known_good);
         if state_is_saved {
             rescue::forget(snapshots);
         }

@@ -2,6 +2,7 @@
 //! fail-safe alike; they differ in what they can still do.
 
 mod fallback;
+mod loader;
 mod record;
 
 use anyhow::Result;
@@ -193,7 +194,10 @@ impl Course<'_> {
         match (action, target) {
             (Action::Restart, _) => Ok(Some(Next::RestartServices)),
             (Action::Rollback, Some(target)) => {
-                if !self.roll_back(target) {
+                let Some(from) = self.machine.booted().cloned() else {
+                    return Ok(None);
+                };
+                if !self.roll_back(&from, target) {
                     return Ok(None);
                 }
                 self.reboot()
@@ -221,7 +225,7 @@ impl Course<'_> {
         Ok(Some(Next::Rebooting))
     }
 
-    fn roll_back(&mut self, target: &SnapshotId) -> bool {
+    fn roll_back(&mut self, from: &SnapshotId, target: &SnapshotId) -> bool {
         let Some(snapshots) = self.machine.snapshots.as_ref() else {
             return false;
         };
@@ -234,6 +238,11 @@ impl Course<'_> {
             true => rollback::roll_back(snapshots, target, tools, &lease::renew),
             false => Err(anyhow::anyhow!("{target} does not exist any more")),
         };
+        let rolled_back = rolled_back.and_then(|mut details| {
+            fail_point::reached("default-set");
+            details.extend(self.tell_rolled_back(from, target)?);
+            Ok(details)
+        });
         match rolled_back {
             Ok(details) => {
                 fail_point::reached("rolled-back");
@@ -311,6 +320,7 @@ impl Course<'_> {
         if let Err(error) = runtime::write(&self.machine.root, runtime::REPORT, &report) {
             log::error!("{error:#}");
         }
+        self.tell_judged();
         let Machine {
             root,
             config,

@@ -10,8 +10,8 @@ use crate::runtime;
 use crate::settle::Settled;
 use crate::snapshot::marks::{self, Mark};
 use crate::snapshot::note;
-use crate::state::BootRecord;
 use crate::state::incident::{FailedCheck, Progress};
+use crate::state::{BootRecord, KnownGood};
 
 impl Course<'_> {
     /// Writes down what came of a step. If that cannot be written, the intent is on disk, which is what counts.
@@ -111,7 +111,11 @@ impl Course<'_> {
         let was_open = self.machine.state.open_incident().is_some();
         let snapshots = self.machine.snapshots.as_ref();
         let exists = |snapshot: &SnapshotId| snapshots.is_some_and(|all| all.exists(snapshot));
-        let released = self.machine.state.commit(&booted, settled, &boot, &exists);
+        let good = KnownGood {
+            entry: self.machine.entry.clone(),
+            ..KnownGood::new(&booted, settled)
+        };
+        let released = self.machine.state.commit(good, &boot, &exists);
         self.machine.state.checks = findings::known(self.found, &self.machine.mounts);
         self.remember(finding, Action::None);
         let saved = self.save();
@@ -119,6 +123,7 @@ impl Course<'_> {
             self.warn(format!("{error:#}"));
         }
         self.keep_rescue_file(saved);
+        self.tell_good(&booted);
         if was_open {
             log::info!("the incident is over; acknowledge it with 'health-checker reset'");
         }

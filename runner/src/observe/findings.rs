@@ -223,7 +223,11 @@ mod tests {
             (false, false, Severity::Wanted),
         ] {
             let mut state = State::default();
-            state.commit(&snapshot, usual, &BootKey::default(), &|_| true);
+            state.commit(
+                crate::state::KnownGood::new(&snapshot, usual),
+                &BootKey::default(),
+                &|_| true,
+            );
             let finding = settled(Some(&late), &state, known_good).unwrap();
             assert_eq!(finding.severity, severity);
             assert!(finding.message.contains("slow.service"));

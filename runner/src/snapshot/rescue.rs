@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 
 use super::Snapshots;
 use crate::facts::SnapshotId;
+use crate::state::KnownGood;
 
 const FILE: &str = "health-checker.rescue";
 const LOG: &str = "health-checker.rescued";
@@ -35,11 +36,10 @@ pub struct Rescue {
 ///
 /// # Errors
 /// When `/.snapshots` cannot be written.
-pub fn keep(snapshots: &Snapshots, good: &[SnapshotId], entry: Option<&str>) -> Result<()> {
+pub fn keep(snapshots: &Snapshots, good: &[KnownGood]) -> Result<()> {
     let path = snapshots.directory.join(FILE);
-    let before = fs::read_to_string(&path).unwrap_or_default();
-    let text = render(&before, good, entry);
-    if text == before {
+    let text = render(good);
+    if fs::read_to_string(&path).is_ok_and(|before| text == before) {
         return Ok(());
     }
     let what = || format!("cannot write '{}'", path.display());
@@ -54,20 +54,19 @@ pub fn keep(snapshots: &Snapshots, good: &[SnapshotId], entry: Option<&str>) -> 
     directory.sync_all().with_context(what)
 }
 
-/// The newest has the entry that is booted; the others keep the ones that they had.
-fn render(before: &str, good: &[SnapshotId], entry: Option<&str>) -> String {
+fn render(good: &[KnownGood]) -> String {
     let mut text = HEAD.to_owned();
-    for (index, snapshot) in good.iter().enumerate() {
-        let words = format!(
-            "good {} {} {} ",
-            snapshot.number, snapshot.id, snapshot.uuid
-        );
-        let known = before.lines().find_map(|line| line.strip_prefix(&words));
-        let entry = match (index, entry) {
-            (0, Some(entry)) => entry,
-            _ => known.unwrap_or("-"),
-        };
-        text.push_str(&format!("{words}{entry}\n"));
+    for KnownGood {
+        snapshot, entry, ..
+    } in good
+    {
+        let SnapshotId { number, id, uuid } = snapshot;
+        // It is one word of a line for whoever reads it.
+        let entry = entry
+            .as_deref()
+            .filter(|entry| !entry.is_empty() && !entry.contains(char::is_whitespace));
+        let entry = entry.unwrap_or("-");
+        text.push_str(&format!("good {number} {id} {uuid} {entry}\n"));
     }
     text
 }
@@ -118,25 +117,28 @@ pub fn forget(snapshots: &Snapshots) {
 mod tests {
     use super::*;
 
-    fn snapshot(number: u64) -> SnapshotId {
-        SnapshotId {
-            number,
-            id: 256 + number,
-            uuid: format!("uuid-{number}"),
-        }
-    }
-
     #[test]
-    fn the_booted_one_has_its_entry_and_older_ones_keep_theirs() {
-        let one = render("", &[snapshot(1)], Some("snap-1.conf"));
-        assert_eq!(one, format!("{HEAD}good 1 257 uuid-1 snap-1.conf\n"));
-        let two = render(&one, &[snapshot(2), snapshot(1)], None);
-        let expected = format!("{HEAD}good 2 258 uuid-2 -\ngood 1 257 uuid-1 snap-1.conf\n");
-        assert_eq!(two, expected);
-        // The same number, another snapshot.
-        let mut reused = snapshot(1);
-        reused.id = 300;
-        assert!(render(&two, &[reused], None).ends_with("good 1 300 uuid-1 -\n"));
+    fn a_line_for_each_good_snapshot() {
+        let good = |number, entry: Option<&str>| KnownGood {
+            snapshot: SnapshotId {
+                number,
+                id: 256 + number,
+                uuid: format!("uuid-{number}"),
+            },
+            settled: true,
+            entry: entry.map(str::to_owned),
+        };
+        let all = [
+            good(2, None),
+            good(1, Some("snap-1.conf")),
+            good(3, Some("a b.conf")),
+        ];
+        assert_eq!(
+            render(&all),
+            format!(
+                "{HEAD}good 2 258 uuid-2 -\ngood 1 257 uuid-1 snap-1.conf\ngood 3 259 uuid-3 -\n"
+            )
+        );
     }
 
     #[test]

@@ -56,6 +56,20 @@ pub struct KnownGood {
     pub snapshot: SnapshotId,
     /// Whether its last boot settled (no start job still running after the time limit).
     pub settled: bool,
+    /// Boot loader entry that it was last booted with, without its counter.
+    #[serde(default)]
+    pub entry: Option<String>,
+}
+
+impl KnownGood {
+    /// One that was healthy now.
+    pub fn new(snapshot: &SnapshotId, settled: bool) -> Self {
+        Self {
+            snapshot: snapshot.clone(),
+            settled,
+            entry: None,
+        }
+    }
 }
 
 /// A snapshot that was rolled back from.
@@ -119,28 +133,22 @@ impl State {
     /// back to.
     pub fn commit(
         &mut self,
-        snapshot: &SnapshotId,
-        settled: bool,
+        good: KnownGood,
         boot: &BootKey,
         exists: &dyn Fn(&SnapshotId) -> bool,
     ) -> Vec<SnapshotId> {
+        let snapshot = &good.snapshot;
         // If not even the booted one can be seen, '/.snapshots' is not there, and says nothing about the others.
         if exists(snapshot) {
             self.known_good.retain(|known| exists(&known.snapshot));
         }
         self.known_good.retain(|known| known.snapshot != *snapshot);
-        self.known_good.insert(
-            0,
-            KnownGood {
-                snapshot: snapshot.clone(),
-                settled,
-            },
-        );
         self.bad.retain(|bad| bad.snapshot != *snapshot);
         self.attempts.clear();
         if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
             incident.end(boot, Some(snapshot));
         }
+        self.known_good.insert(0, good);
         self.known_good
             .drain(KNOWN_GOOD_LIMIT.min(self.known_good.len())..)
             .map(|known| known.snapshot)

@@ -71,10 +71,7 @@ impl Store {
             state.known_good = self
                 .salvage(snapshots)
                 .into_iter()
-                .map(|snapshot| KnownGood {
-                    snapshot,
-                    settled: false,
-                })
+                .map(|snapshot| KnownGood::new(&snapshot, false))
                 .collect();
         }
         Loaded { state, warnings }
@@ -233,13 +230,13 @@ mod tests {
     fn what_is_saved_is_loaded_and_readable_for_root_only() {
         let (_directory, store) = store();
         let mut state = State::default();
+        let snapshot = SnapshotId {
+            number: 1,
+            id: 265,
+            uuid: "u".to_owned(),
+        };
         state.commit(
-            &SnapshotId {
-                number: 1,
-                id: 265,
-                uuid: "u".to_owned(),
-            },
-            true,
+            KnownGood::new(&snapshot, true),
             &crate::facts::BootKey::default(),
             &|_| true,
         );

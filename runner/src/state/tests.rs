@@ -20,10 +20,14 @@ fn boot(number: u64) -> BootKey {
     }
 }
 
+fn good(number: u64) -> KnownGood {
+    KnownGood::new(&snapshot(number), true)
+}
+
 fn with_good(numbers: &[u64]) -> State {
     let mut state = State::default();
     for number in numbers {
-        state.commit(&snapshot(*number), true, &boot(0), &|_| true);
+        state.commit(good(*number), &boot(0), &|_| true);
     }
     state
 }
@@ -96,7 +100,7 @@ fn a_snapshot_that_failed_in_this_incident_or_is_bad_is_no_target() {
         Some(snapshot(1))
     );
     // Healthy again: no longer bad.
-    state.commit(&snapshot(2), true, &boot(2), &|_| true);
+    state.commit(good(2), &boot(2), &|_| true);
     assert_eq!(
         state.rollback_target(&snapshot(4), &|_| true),
         Some(snapshot(2))
@@ -117,11 +121,8 @@ fn a_reused_number_is_another_snapshot() {
 #[test]
 fn three_good_ones_are_kept_and_the_oldest_is_released() {
     let mut state = with_good(&[1, 2, 3]);
-    assert_eq!(state.commit(&snapshot(2), true, &boot(1), &|_| true), []);
-    assert_eq!(
-        state.commit(&snapshot(4), true, &boot(2), &|_| true),
-        [snapshot(1)]
-    );
+    assert_eq!(state.commit(good(2), &boot(1), &|_| true), []);
+    assert_eq!(state.commit(good(4), &boot(2), &|_| true), [snapshot(1)]);
     let kept: Vec<u64> = state
         .known_good
         .iter()
@@ -133,9 +134,7 @@ fn three_good_ones_are_kept_and_the_oldest_is_released() {
 #[test]
 fn known_good_ones_that_were_deleted_make_room() {
     let mut state = with_good(&[1, 2, 3]);
-    let released = state.commit(&snapshot(4), true, &boot(1), &|snapshot| {
-        snapshot.number != 3
-    });
+    let released = state.commit(good(4), &boot(1), &|snapshot| snapshot.number != 3);
     let kept: Vec<u64> = state
         .known_good
         .iter()
@@ -143,7 +142,7 @@ fn known_good_ones_that_were_deleted_make_room() {
         .collect();
     assert_eq!((released, kept), (vec![], vec![4, 2, 1]));
     // Where none can be seen, nothing is known about any.
-    state.commit(&snapshot(4), true, &boot(2), &|_| false);
+    state.commit(good(4), &boot(2), &|_| false);
     assert_eq!(state.known_good.len(), 3);
 }
 
@@ -170,7 +169,7 @@ fn an_incident_ends_with_a_healthy_boot_and_stays_until_acknowledged() {
         Some(&snapshot(1)),
     );
     assert!(state.open_incident().is_some());
-    state.commit(&snapshot(1), true, &boot(2), &|_| true);
+    state.commit(good(1), &boot(2), &|_| true);
     assert!(state.open_incident().is_none());
     assert_eq!(
         state
@@ -200,7 +199,7 @@ fn a_new_incident_has_a_fresh_ladder_and_loses_nothing_of_the_old_one() {
     state
         .incident_for(&boot(1), Some(&snapshot(2)))
         .intend(Action::Reboot, &boot(1), None);
-    state.commit(&snapshot(1), true, &boot(2), &|_| true);
+    state.commit(good(1), &boot(2), &|_| true);
     let incident = state.incident_for(&boot(3), Some(&snapshot(3)));
     assert_eq!(incident.boot, boot(3));
     assert_eq!(incident.reboot(&[]), Step::Available);
@@ -277,4 +276,70 @@ fn a_second_round_in_the_same_boot_replaces_what_the_first_one_recorded() {
         .map(|check| check.unit.as_str())
         .collect();
     assert_eq!(units, ["c", "b"]);
+}
+
+#[test]
+fn boots_without_a_verdict_are_counted_until_they_have_one() {
+    let mut state = State::default();
+    let died = |state: &State| state.unjudged(&snapshot(2), &boot(9), attempts::End::None);
+    for number in 1..=3 {
+        state.begin(&boot(number), &snapshot(2));
+    }
+    // Once more the same, as after a daemon-reexec.
+    state.begin(&boot(3), &snapshot(2));
+    state.begin(&boot(4), &snapshot(1));
+    assert_eq!(died(&state), [boot(3), boot(2), boot(1)]);
+    assert_eq!(
+        state.unjudged(&snapshot(2), &boot(3), attempts::End::None),
+        [boot(2), boot(1)],
+        "the boot that goes on has not died"
+    );
+    assert!(state.shut_down(&boot(2)));
+    assert!(!state.shut_down(&boot(7)), "nothing is known of it");
+    assert_eq!(died(&state), [boot(3), boot(1)]);
+    state.note_died(&snapshot(2), &died(&state), 0);
+    state.note_died(&snapshot(2), &died(&state), 0);
+    let history: Vec<&BootKey> = state.history.iter().map(|record| &record.boot).collect();
+    assert_eq!(history, [&boot(3), &boot(1)], "each of them once");
+    state.remember(BootRecord {
+        boot: boot(3),
+        ..state.history[0].clone()
+    });
+    assert_eq!(died(&state), [boot(1)]);
+    state.commit(good(2), &boot(5), &|_| true);
+    assert_eq!(state.attempts, []);
+}
+
+#[test]
+fn what_the_initrd_did_is_taken_over_once() {
+    let mut state = with_good(&[1]);
+    let rescue = Rescue {
+        boot_id: "initrd-boot".to_owned(),
+        from: 2,
+        to: Some(snapshot(1)),
+        from_snapshot: Some(snapshot(2)),
+        who: "initrd".to_owned(),
+        reason: "no root file system".to_owned(),
+    };
+    state.take_over_rescue(&rescue);
+    state.take_over_rescue(&rescue);
+    let incident = state.open_incident().unwrap();
+    assert_eq!(incident.failed.len(), 1);
+    assert!(incident.failed[0].message.contains("no root file system"));
+    assert_eq!(incident.steps.len(), 1);
+    assert_eq!(state.bad[0].snapshot, snapshot(2));
+    // Arrived where it was to lead.
+    state
+        .incident
+        .as_mut()
+        .unwrap()
+        .arrive(&boot(1), Some(&snapshot(1)));
+    assert_eq!(
+        state.incident.as_ref().unwrap().steps[0].progress,
+        Progress::Done
+    );
+    // Also when somebody has acknowledged it meanwhile.
+    state.acknowledge().unwrap();
+    state.take_over_rescue(&rescue);
+    assert_eq!(state.incident, None);
 }

@@ -100,10 +100,22 @@ impl BootLoader for Bls {
         &self,
         from: &SnapshotId,
         to: &SnapshotId,
+        entry: Option<&str>,
         tick: &dyn Fn(),
     ) -> Result<Vec<String>> {
         let mut done = Vec::new();
         let (found, warnings) = esp::entries(&self.root, &self.mounts);
+        if let (true, Some(id)) = (found.is_empty(), entry) {
+            // Early in a boot. The variable is enough for the next one, which marks the others as bad.
+            self.variables.write(DEFAULT, id)?;
+            self.variables.remove(ONE_SHOT)?;
+            if self.told_other(DEFAULT, id) {
+                bail!("{DEFAULT} is not '{id}'");
+            }
+            return Ok(vec![format!(
+                "{DEFAULT} set to '{id}'; the boot entries are not mounted yet"
+            )]);
+        }
         let target = self.target(&found, to).with_context(|| {
             format!(
                 "no boot entry boots {to}{}",

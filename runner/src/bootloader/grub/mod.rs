@@ -95,7 +95,13 @@ impl BootLoader for Grub {
     }
 
     /// GRUB boots the default subvolume; what it counted belongs to `from`, and so does what it would start there.
-    fn rolled_back(&self, from: &SnapshotId, to: &SnapshotId, _: &dyn Fn()) -> Result<Vec<String>> {
+    fn rolled_back(
+        &self,
+        from: &SnapshotId,
+        to: &SnapshotId,
+        _: Option<&str>,
+        _: &dyn Fn(),
+    ) -> Result<Vec<String>> {
         let now = self.block.variables()?;
         let mut done = Vec::new();
         if now.get(GOOD) == Some(&from.number.to_string()) {

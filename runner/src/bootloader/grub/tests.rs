@@ -233,7 +233,7 @@ fn a_rollback_begins_anew_and_never_falls_back_to_the_bad_one() {
     let roll_back = |from, to| {
         system
             .loader()
-            .rolled_back(&snapshot(from), &snapshot(to), &|| {})
+            .rolled_back(&snapshot(from), &snapshot(to), None, &|| {})
             .unwrap()
     };
     assert_eq!(roll_back(4, 3).len(), 1);
