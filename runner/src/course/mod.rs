@@ -1,6 +1,7 @@
 //! The course of a boot after the verdict: decide by the policy, write down, act. Used by the service and by the
 //! fail-safe alike; they differ in what they can still do.
 
+mod loader;
 mod record;
 
 use anyhow::Result;
@@ -188,7 +189,12 @@ impl Course<'_> {
         };
         lease::status(&format!("Rolling back to {target}"));
         let rolled_back = match snapshots.exists(target) {
-            true => rollback::roll_back(snapshots, target, &lease::renew),
+            true => {
+                rollback::roll_back(snapshots, target, &lease::renew).and_then(|mut details| {
+                    details.extend(self.tell_rolled_back(target)?);
+                    Ok(details)
+                })
+            }
             false => Err(anyhow::anyhow!("{target} does not exist any more")),
         };
         match rolled_back {
@@ -252,6 +258,7 @@ impl Course<'_> {
     }
 
     fn report(&mut self, finding: &Finding, action: Action, why: String) {
+        self.tell_judged();
         let report = Report {
             boot: self.machine.boot.clone(),
             verdict: finding.verdict,

@@ -121,7 +121,8 @@ impl Course<'_> {
         let recorded = format!("{booted} is recorded as known good");
         self.report(finding, Action::None, recorded.clone());
         fail_point::reached("recorded");
-        if !self.mark(&booted, &released) {
+        let told = self.tell_good(&booted);
+        if !self.mark(&booted, &released) || !told {
             self.report(finding, Action::None, recorded);
         }
         Next::Healthy

@@ -1,0 +1,55 @@
+//! What the course of a boot tells the boot loader.
+
+use anyhow::Result;
+
+use super::Course;
+use crate::bootloader::{self, BootLoader};
+use crate::facts::SnapshotId;
+use crate::lease;
+use crate::policy::Restraint;
+use crate::snapshot::mountinfo;
+
+impl Course<'_> {
+    /// This boot was judged. A container has no boot loader, and may see that of its host.
+    pub(super) fn tell_judged(&mut self) {
+        if self.restraint == Some(Restraint::Container) {
+            return;
+        }
+        let tries = self.machine.config.escalation.tries;
+        if let Err(error) = self.loader().judged(tries) {
+            let warning =
+                format!("the boot loader was not told that this boot was judged: {error:#}");
+            if !self.machine.warnings.contains(&warning) {
+                self.warn(warning);
+            }
+        }
+    }
+
+    /// This is where to fall back to. Whether it could be told.
+    pub(super) fn tell_good(&mut self, good: &SnapshotId) -> bool {
+        let mount = mountinfo::root_mount(&self.machine.mounts);
+        let subvolume = mount.map(|mount| mount.root.trim_start_matches('/').to_owned());
+        let told = self.loader().good(good, &subvolume.unwrap_or_default());
+        match told {
+            Ok(()) => true,
+            Err(error) => {
+                self.warn(format!(
+                    "the boot loader does not know that {good} is good: {error:#}"
+                ));
+                false
+            }
+        }
+    }
+
+    /// After the default subvolume was changed.
+    pub(super) fn tell_rolled_back(&self, target: &SnapshotId) -> Result<Vec<String>> {
+        match self.machine.booted() {
+            Some(booted) => self.loader().rolled_back(booted, target, &lease::renew),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn loader(&self) -> Box<dyn BootLoader> {
+        bootloader::detect(&self.machine.root, &self.machine.mounts)
+    }
+}
