@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 /// Programs we call, and the Debian package of each.
-const TOOLS: [(&str, &str); 16] = [
+const TOOLS: [(&str, &str); 17] = [
     ("mmdebstrap", "mmdebstrap"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("btrfs", "btrfs-progs"),
@@ -23,6 +23,7 @@ const TOOLS: [(&str, &str); 16] = [
     ("unshare", "util-linux"),
     ("timeout", "coreutils"),
     ("tar", "tar"),
+    ("grub-editenv", "grub-common"),
 ];
 
 /// Fails, saying what to do, where root's rights or a program are missing.

@@ -143,7 +143,7 @@ pub fn detect(root: &Root, mounts: &[Mount]) -> Box<dyn BootLoader> {
     let info = info.unwrap_or_default();
     let kind = if info.starts_with("systemd-boot") {
         Kind::SystemdBoot
-    } else if info.starts_with("GRUB") && bls::grub_reads_entries(root, &variables) {
+    } else if info.starts_with("GRUB") && bls::grub_reads_entries(&variables) {
         Kind::Grub2Bls
     } else {
         Kind::None

@@ -156,7 +156,10 @@ fn what_cannot_be_found_out_is_a_warning() {
     let system = System::systemd_boot(&[]);
     let warnings = system.view(1).warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
-    assert!(warnings[0].contains("not mounted"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("'/efi', '/boot/efi', '/boot'"),
+        "{warnings:?}"
+    );
     for (told, words) in [
         ("gone.conf", "there is no such"),
         ("snap-*", "pattern"),
@@ -284,9 +287,29 @@ fn without_an_entry_for_the_target_it_says_so_and_changes_nothing() {
     let system = System::systemd_boot(&[("snap-2+2-1.conf", 2), ("snap-3.conf", 3)]);
     let error = system.roll_back(2, 1).unwrap_err();
     assert!(
-        format!("{error:#}").contains("no boot entry boots snapshot 1"),
+        format!("{error:#}").contains("no entry that boots snapshot 1"),
         "{error:#}"
     );
     assert_eq!(system.files(), ["snap-2+2-1.conf", "snap-3.conf"]);
+    assert_eq!(system.get("LoaderEntryDefault"), None);
+}
+
+#[test]
+fn without_text_entries_nothing_is_known_and_without_a_partition_it_fails() {
+    let system = System::systemd_boot(&[]);
+    let error = system.roll_back(2, 1).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("LoaderDevicePartUUID"),
+        "{error:#}"
+    );
+    system.set("LoaderDevicePartUUID", "5A4B-0000");
+    let error = system.roll_back(2, 1).unwrap_err();
+    assert!(
+        format!("{error:#}").contains("by-partuuid/5a4b-0000' cannot be mounted"),
+        "{error:#}"
+    );
+    system.entry("tool.conf", "quiet");
+    let said = system.roll_back(2, 1).unwrap();
+    assert!(said.len() == 1 && said[0].contains("not known"), "{said:?}");
     assert_eq!(system.get("LoaderEntryDefault"), None);
 }

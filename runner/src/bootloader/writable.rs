@@ -10,7 +10,7 @@ use rustix::mount::{MountFlags, mount_remount};
 
 use crate::snapshot::mountinfo::{self, Mount};
 
-/// Does something to what lies at `path` (as the system calls it), with its file system writable meanwhile.
+/// Does something to what lies at `path` (as the system calls it), with its mount writable meanwhile.
 ///
 /// # Errors
 /// From remounting, and from what is done.
@@ -20,21 +20,32 @@ pub fn with_write_access<T>(
     path: &Path,
     act: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
-    let flags = rustix::fs::statvfs(root.join(path))
-        .with_context(|| format!("cannot look at the file system of '{}'", path.display()))?
-        .f_flag;
+    let flags = || {
+        rustix::fs::statvfs(root.join(path))
+            .map(|file_system| file_system.f_flag)
+            .with_context(|| format!("cannot look at the file system of '{}'", path.display()))
+    };
+    let read_only = || anyhow::Ok(flags()?.contains(StatVfsMountFlags::RDONLY));
     let point = mountinfo::mount_point_of(mounts, &path.to_string_lossy());
-    let (true, Some(point)) = (flags.contains(StatVfsMountFlags::RDONLY), point) else {
+    let (true, Some(point)) = (read_only()?, point) else {
         return act();
     };
-    let remount = |more| mount_remount(root.join(point), options(flags) | more, "");
-    remount(MountFlags::empty()).with_context(|| {
+    let kept = options(flags()?);
+    let remount = |more| mount_remount(root.join(point), kept | more, "");
+    let cannot = || {
         format!(
             "'{point}' is mounted read-only and cannot be made writable: try 'mount -o remount,rw {point}'"
         )
-    })?;
+    };
+    // This mount alone, if that is enough: without 'bind', all mounts of a btrfs would become read-only afterwards.
+    let mut alone = MountFlags::BIND;
+    remount(alone).with_context(cannot)?;
+    if read_only()? {
+        alone = MountFlags::empty();
+        remount(alone).with_context(cannot)?;
+    }
     let done = act();
-    if let Err(error) = remount(MountFlags::RDONLY) {
+    if let Err(error) = remount(alone | MountFlags::RDONLY) {
         log::warn!("'{point}' was mounted read-only, and is writable now: {error}");
     }
     done.with_context(|| format!("on '{point}', made writable for the moment"))

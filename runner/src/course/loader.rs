@@ -1,4 +1,4 @@
-//! What the boot loader is told: that a boot was judged, that it was healthy, that another snapshot is the default now.
+//! What the course of a boot tells the boot loader.
 
 use anyhow::Result;
 
@@ -17,17 +17,27 @@ impl Course<'_> {
         }
         let tries = self.machine.config.escalation.tries;
         if let Err(error) = self.loader().judged(tries) {
-            self.warn(format!("{error:#}"));
+            let warning =
+                format!("the boot loader was not told that this boot was judged: {error:#}");
+            if !self.machine.warnings.contains(&warning) {
+                self.warn(warning);
+            }
         }
     }
 
-    /// This is where to fall back to.
-    pub(super) fn tell_good(&mut self, booted: &SnapshotId) {
-        let subvolume = mountinfo::root_mount(&self.machine.mounts)
-            .map(|mount| mount.root.trim_start_matches('/').to_owned());
-        let Some(subvolume) = subvolume else { return };
-        if let Err(error) = self.loader().good(booted, &subvolume) {
-            self.warn(format!("{error:#}"));
+    /// This is where to fall back to. Whether it could be told.
+    pub(super) fn tell_good(&mut self, good: &SnapshotId) -> bool {
+        let mount = mountinfo::root_mount(&self.machine.mounts);
+        let subvolume = mount.map(|mount| mount.root.trim_start_matches('/').to_owned());
+        let told = self.loader().good(good, &subvolume.unwrap_or_default());
+        match told {
+            Ok(()) => true,
+            Err(error) => {
+                self.warn(format!(
+                    "the boot loader does not know that {good} is good: {error:#}"
+                ));
+                false
+            }
         }
     }
 

@@ -308,6 +308,7 @@ impl Course<'_> {
             // It is about an earlier boot; this one may still be judged.
             return;
         }
+        self.tell_judged();
         let report = Report {
             boot: self.machine.boot.clone(),
             verdict: finding.verdict,
@@ -320,7 +321,6 @@ impl Course<'_> {
         if let Err(error) = runtime::write(&self.machine.root, runtime::REPORT, &report) {
             log::error!("{error:#}");
         }
-        self.tell_judged();
         let Machine {
             root,
             config,

@@ -123,7 +123,6 @@ impl Course<'_> {
             self.warn(format!("{error:#}"));
         }
         self.keep_rescue_file(saved);
-        self.tell_good(&booted);
         if was_open {
             log::info!("the incident is over; acknowledge it with 'health-checker reset'");
         }
@@ -131,7 +130,8 @@ impl Course<'_> {
         let recorded = format!("{booted} is recorded as known good");
         self.report(finding, Action::None, recorded.clone());
         fail_point::reached("recorded");
-        if !self.mark(&booted, &released) {
+        let told = self.tell_good(&booted);
+        if !self.mark(&booted, &released) || !told {
             self.report(finding, Action::None, recorded);
         }
         Next::Healthy

@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use health_checks::{Found, Kind, Root};
 
+use crate::bootloader::warnings::{COMMAND_LINE, no_panic_option};
 use crate::observe;
 use crate::table::{Color, count};
 use files::Outside;
@@ -54,6 +55,8 @@ pub fn verify(root: &Root, options: &Options) -> Result<ExitCode> {
         findings.extend(ours::findings(root));
         findings.extend(configuration::findings(root));
         findings.extend(analyze::findings(root, &found.checks));
+        let panic = no_panic_option(root);
+        findings.extend(panic.map(|text| Finding::warning(COMMAND_LINE, None, text)));
         findings
     } else {
         named(root, found.clone(), options)?

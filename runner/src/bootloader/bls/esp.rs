@@ -5,15 +5,22 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use health_checks::Root;
+use rustix::mount::{MountFlags, UnmountFlags, unmount};
 
-use super::entry::{Boots, FileName, boots};
+use super::entry::{Boots, FileName, boots, compare};
 use crate::bootloader::Entry;
+use crate::bootloader::efi::Variables;
 use crate::bootloader::writable::{sync, with_write_access};
+use crate::facts::SnapshotId;
 use crate::snapshot::mountinfo::Mount;
 
 /// Where these partitions are mounted (bootctl(1)).
 const POINTS: [&str; 3] = ["/efi", "/boot/efi", "/boot"];
 const ENTRIES: &str = "loader/entries";
+/// Where we mount one that is not.
+const OWN_MOUNT: &str = "/run/health-checker/esp";
+/// Set by the boot loader: where it was started from.
+const PARTITION: &str = "LoaderDevicePartUUID";
 /// Entries are a few lines.
 const SIZE_LIMIT: u64 = 64 * 1024;
 
@@ -34,6 +41,11 @@ impl Found {
     /// Its path, as the system calls it.
     pub fn path(&self) -> PathBuf {
         self.directory.join(&self.file)
+    }
+
+    /// Whether it names this snapshot.
+    pub fn is_of(&self, snapshot: &SnapshotId) -> bool {
+        self.boots == Boots::Snapshot(snapshot.number)
     }
 
     /// No start is left.
@@ -57,7 +69,126 @@ impl Found {
     }
 }
 
-/// All directories with entries. To look into it triggers an automount.
+/// What is to be done with the partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Look at the entries.
+    Read,
+    /// Rename them.
+    Write,
+}
+
+/// The directories with entries, for as long as this lives.
+#[derive(Debug)]
+pub struct Partitions<'m> {
+    root: &'m Root,
+    mounts: &'m [Mount],
+    directories: Vec<PathBuf>,
+    /// We mounted one ourselves.
+    own: bool,
+}
+
+impl<'m> Partitions<'m> {
+    /// Looks where the partitions are usually mounted, which triggers an automount. Early in a boot, or where a mount
+    /// failed, the partition that the boot loader came from is mounted by ourselves meanwhile.
+    ///
+    /// # Errors
+    /// When there is none, and none can be mounted.
+    pub fn open(
+        root: &'m Root,
+        mounts: &'m [Mount],
+        variables: &Variables,
+        access: Access,
+    ) -> Result<Self> {
+        let mut partitions = Self {
+            root,
+            mounts,
+            directories: directories(root, mounts),
+            own: false,
+        };
+        if partitions.directories.is_empty() {
+            mount(root, variables, access).with_context(|| {
+                format!(
+                    "there is no '{ENTRIES}' in {}: see 'bootctl status'",
+                    POINTS.map(|point| format!("'{point}'")).join(", ")
+                )
+            })?;
+            partitions.own = true;
+            let directory = Path::new(OWN_MOUNT).join(ENTRIES);
+            partitions
+                .directories
+                .extend(root.join(&directory).is_dir().then_some(directory));
+        }
+        Ok(partitions)
+    }
+
+    /// All entries, and what could not be read.
+    pub fn entries(&self) -> (Vec<Found>, Vec<String>) {
+        let (mut entries, mut warnings) = (Vec::new(), Vec::new());
+        for directory in &self.directories {
+            match of_directory(self.root, directory) {
+                Ok(found) => entries.extend(found),
+                Err(error) => warnings.push(format!("{error:#}")),
+            }
+        }
+        entries.sort_by(|a: &Found, b: &Found| compare(&b.name.id, &a.name.id));
+        (entries, warnings)
+    }
+
+    /// Gives an entry's file another name, durably.
+    ///
+    /// # Errors
+    /// When it does not have that name afterwards, on the disk.
+    pub fn rename(&self, found: &Found, file: &str) -> Result<()> {
+        let old = self.root.join(found.path());
+        let new = self.root.join(found.directory.join(file));
+        with_write_access(self.root, self.mounts, &found.directory, || {
+            fs::rename(&old, &new).with_context(|| {
+                format!("cannot rename '{}' to '{file}'", found.path().display())
+            })?;
+            sync(&new)
+        })?;
+        if old.exists() || !new.exists() {
+            bail!(
+                "'{}' was renamed to '{file}', and was not",
+                found.path().display()
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Partitions<'_> {
+    fn drop(&mut self) {
+        if self.own
+            && let Err(error) = unmount(self.root.join(OWN_MOUNT), UnmountFlags::empty())
+        {
+            log::warn!("'{OWN_MOUNT}' cannot be unmounted: {error}");
+        }
+    }
+}
+
+/// Mounts the partition that the boot loader came from. By the system call: an update may have broken mount(8).
+fn mount(root: &Root, variables: &Variables, access: Access) -> Result<()> {
+    let uuid = variables
+        .read(PARTITION)?
+        .with_context(|| format!("the boot loader did not set {PARTITION}"))?;
+    let device = root.join(format!(
+        "/dev/disk/by-partuuid/{}",
+        uuid.to_ascii_lowercase()
+    ));
+    let point = root.join(OWN_MOUNT);
+    fs::create_dir_all(&point).with_context(|| format!("cannot create '{OWN_MOUNT}'"))?;
+    let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    let flags = match access {
+        Access::Read => safe | MountFlags::RDONLY,
+        Access::Write => safe,
+    };
+    rustix::mount::mount(&device, &point, "vfat", flags, None)
+        .with_context(|| format!("'{}' cannot be mounted", device.display()))
+}
+
+/// All directories with entries, where they are usually mounted.
 pub fn directories(root: &Root, mounts: &[Mount]) -> Vec<PathBuf> {
     let others = mounts.iter().filter(|mount| mount.kind == "vfat");
     let others = others.map(|mount| mount.point.as_str());
@@ -69,26 +200,6 @@ pub fn directories(root: &Root, mounts: &[Mount]) -> Vec<PathBuf> {
         }
     }
     directories
-}
-
-/// All entries, and what could not be read.
-pub fn entries(root: &Root, mounts: &[Mount]) -> (Vec<Found>, Vec<String>) {
-    let (mut entries, mut warnings) = (Vec::new(), Vec::new());
-    let directories = directories(root, mounts);
-    if directories.is_empty() {
-        warnings.push(format!(
-            "there is no '{ENTRIES}' in {}: the EFI system partition is not mounted; see 'bootctl status'",
-            POINTS.map(|point| format!("'{point}'")).join(", ")
-        ));
-    }
-    for directory in directories {
-        match of_directory(root, &directory) {
-            Ok(found) => entries.extend(found),
-            Err(error) => warnings.push(format!("{error:#}")),
-        }
-    }
-    entries.sort_by(|a: &Found, b: &Found| super::entry::compare(&b.name.id, &a.name.id));
-    (entries, warnings)
 }
 
 fn of_directory(root: &Root, directory: &Path) -> Result<Vec<Found>> {
@@ -119,30 +230,4 @@ fn of_directory(root: &Root, directory: &Path) -> Result<Vec<Found>> {
         });
     }
     Ok(found)
-}
-
-/// Gives an entry's file another name, durably.
-///
-/// # Errors
-/// When it does not have that name afterwards, on the disk.
-pub fn rename(root: &Root, mounts: &[Mount], found: &Found, file: &str) -> Result<()> {
-    let (old, new) = (
-        root.join(found.path()),
-        root.join(found.directory.join(file)),
-    );
-    with_write_access(root, mounts, &found.directory, || {
-        if old != new {
-            fs::rename(&old, &new).with_context(|| {
-                format!("cannot rename '{}' to '{file}'", found.path().display())
-            })?;
-        }
-        sync(&new)
-    })?;
-    if !new.exists() {
-        bail!(
-            "'{}' was renamed to '{file}', but it is not there",
-            found.path().display()
-        );
-    }
-    Ok(())
 }

@@ -3,10 +3,11 @@
 
 mod entry;
 mod esp;
+mod rollback;
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use health_checks::Root;
 
 use super::command_line::CommandLine;
@@ -15,8 +16,8 @@ use super::grub::block::Block;
 use super::{BootLoader, Entry, Kind, View};
 use crate::facts::SnapshotId;
 use crate::snapshot::mountinfo::Mount;
-use entry::{Boots, FileName, compare};
-use esp::Found;
+use entry::FileName;
+use esp::{Access, Partitions};
 
 const DEFAULT: &str = "LoaderEntryDefault";
 const ONE_SHOT: &str = "LoaderEntryOneShot";
@@ -28,9 +29,9 @@ const COUNT_PATH: &str = "LoaderBootCountPath";
 const GRUB_DEFAULT: &str = "default";
 
 /// Whether the GRUB that was booted reads entries: it left the variables that belong to them.
-pub fn grub_reads_entries(root: &Root, variables: &Variables) -> bool {
+pub fn grub_reads_entries(variables: &Variables) -> bool {
     let told = [COUNT_PATH, SELECTED, "LoaderEntries"];
-    told.iter().any(|name| variables.is_set(name)) && !esp::directories(root, &[]).is_empty()
+    told.iter().any(|name| variables.is_set(name))
 }
 
 /// See the module.
@@ -52,7 +53,11 @@ pub struct Bls {
 impl BootLoader for Bls {
     fn view(&self, default: Option<u64>) -> View {
         let mut view = View::empty(self.kind);
-        let (found, warnings) = esp::entries(&self.root, &self.mounts);
+        let partitions = Partitions::open(&self.root, &self.mounts, &self.variables, Access::Read);
+        let (found, warnings) = match &partitions {
+            Ok(partitions) => partitions.entries(),
+            Err(error) => (Vec::new(), vec![format!("{error:#}")]),
+        };
         view.warnings = warnings;
         view.entries = found.iter().map(|found| found.entry(default)).collect();
         let mut read = |name| {
@@ -91,11 +96,6 @@ impl BootLoader for Bls {
         Ok(())
     }
 
-    /// LoaderEntryDefault is set even where it was not set before: which entry the loader would choose by its own order is
-    /// its own affair (a newer snapshot that is not bad may be first), and the next boot has to be `to`. Tools that make
-    /// updates set it again with each update.
-    ///
-    /// The order makes a power cut harmless: as soon as anything has changed, `to` is what is booted.
     fn rolled_back(
         &self,
         from: &SnapshotId,
@@ -103,60 +103,7 @@ impl BootLoader for Bls {
         entry: Option<&str>,
         tick: &dyn Fn(),
     ) -> Result<Vec<String>> {
-        let mut done = Vec::new();
-        let (found, warnings) = esp::entries(&self.root, &self.mounts);
-        if let (true, Some(id)) = (found.is_empty(), entry) {
-            // Early in a boot. The variable is enough for the next one, which marks the others as bad.
-            self.variables.write(DEFAULT, id)?;
-            self.variables.remove(ONE_SHOT)?;
-            if self.told_other(DEFAULT, id) {
-                bail!("{DEFAULT} is not '{id}'");
-            }
-            return Ok(vec![format!(
-                "{DEFAULT} set to '{id}'; the boot entries are not mounted yet"
-            )]);
-        }
-        let target = self.target(&found, to).with_context(|| {
-            format!(
-                "no boot entry boots {to}{}",
-                warnings
-                    .iter()
-                    .map(|text| format!("; {text}"))
-                    .collect::<String>()
-            )
-        })?;
-        let id = target.name.id.as_str();
-        if target.is_bad() {
-            // It was healthy once: its starts were used up since.
-            esp::rename(&self.root, &self.mounts, target, id)?;
-            done.push(format!(
-                "boot entry '{}' has got rid of its counter",
-                target.file
-            ));
-        }
-        tick();
-        if self.told_other(DEFAULT, id) {
-            self.variables.write(DEFAULT, id)?;
-            done.push(format!("{DEFAULT} set to '{id}'"));
-        }
-        self.tell_grub(id, &mut done)?;
-        self.forget_others(&found, from, to, &mut done)?;
-        for bad in found
-            .iter()
-            .filter(|found| found.boots == Boots::Snapshot(from.number) && !found.is_bad())
-        {
-            tick();
-            let file = bad.name.bad();
-            esp::rename(&self.root, &self.mounts, bad, &file)?;
-            done.push(format!("boot entry '{}' is bad now: '{file}'", bad.file));
-        }
-        self.verify(from, id)?;
-        if done.is_empty() {
-            done.push(format!(
-                "the boot loader was told already: its default is '{id}'"
-            ));
-        }
-        Ok(done)
+        self.roll_back(from, to, entry, tick)
     }
 }
 
@@ -203,105 +150,6 @@ impl Bls {
     fn grub_default(&self) -> Option<String> {
         let mut variables = self.block.as_ref()?.variables().ok()?;
         variables.remove(GRUB_DEFAULT).filter(|id| !id.is_empty())
-    }
-
-    /// Of all that boot the snapshot: what the loader is told already, else one that was blessed (it has no counter), else
-    /// one with starts left, a bad one last; of several kernels the newest. Where none names the snapshot, one that boots
-    /// whatever the default subvolume is.
-    fn target<'f>(&self, found: &'f [Found], to: &SnapshotId) -> Option<&'f Found> {
-        let told = self
-            .variables
-            .read(DEFAULT)
-            .ok()
-            .flatten()
-            .unwrap_or_default();
-        let rank = |found: &Found| match found.name.left {
-            Some(0) => 0,
-            Some(_) => 1,
-            None => 2,
-        };
-        let best = |boots: Boots| {
-            let candidates = found.iter().filter(|found| found.boots == boots);
-            candidates.max_by(|a, b| {
-                let is_told =
-                    |found: &Found| !found.is_bad() && found.name.id.eq_ignore_ascii_case(&told);
-                (is_told(a), rank(a))
-                    .cmp(&(is_told(b), rank(b)))
-                    .then_with(|| compare(&a.name.id, &b.name.id))
-            })
-        };
-        best(Boots::Snapshot(to.number)).or_else(|| best(Boots::Default))
-    }
-
-    /// Whether a variable is not set to this entry.
-    fn told_other(&self, variable: &str, id: &str) -> bool {
-        let told = self.variables.read(variable).ok().flatten();
-        told.is_none_or(|told| !told.eq_ignore_ascii_case(id))
-    }
-
-    /// A default in GRUB's environment is kept the same as the variable.
-    fn tell_grub(&self, id: &str, done: &mut Vec<String>) -> Result<()> {
-        let (Some(block), Some(told)) = (&self.block, self.grub_default()) else {
-            return Ok(());
-        };
-        if !told.eq_ignore_ascii_case(id) {
-            block.set(&[(GRUB_DEFAULT, id)])?;
-            done.push(format!(
-                "'{GRUB_DEFAULT}' set to '{id}' in '{}'",
-                block.path().display()
-            ));
-        }
-        Ok(())
-    }
-
-    /// Removes what goes before the default: an entry for one boot, if it is of the bad snapshot (somebody may have asked
-    /// for the firmware's menu); a preferred one, unless it is of the good one.
-    fn forget_others(
-        &self,
-        found: &[Found],
-        from: &SnapshotId,
-        to: &SnapshotId,
-        done: &mut Vec<String>,
-    ) -> Result<()> {
-        for variable in [ONE_SHOT, PREFERRED] {
-            let Some(told) = self.variables.read(variable).ok().flatten() else {
-                continue;
-            };
-            let mut same = found
-                .iter()
-                .filter(|found| found.name.id.eq_ignore_ascii_case(&told));
-            let boots = same.next().map(|found| found.boots);
-            let keep = match variable {
-                ONE_SHOT => boots != Some(Boots::Snapshot(from.number)),
-                _ => boots == Some(Boots::Snapshot(to.number)),
-            };
-            if !keep {
-                self.variables.remove(variable)?;
-                done.push(format!("{variable} removed, which was '{told}'"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads everything back.
-    fn verify(&self, from: &SnapshotId, id: &str) -> Result<()> {
-        if self.told_other(DEFAULT, id) {
-            bail!("{DEFAULT} is not '{id}'");
-        }
-        let (found, _) = esp::entries(&self.root, &self.mounts);
-        let default = found
-            .iter()
-            .find(|found| found.name.id.eq_ignore_ascii_case(id));
-        if default.is_none_or(Found::is_bad) {
-            bail!("boot entry '{id}' is gone or bad");
-        }
-        let left = found
-            .iter()
-            .find(|found| found.boots == Boots::Snapshot(from.number) && !found.is_bad());
-        if let Some(left) = left {
-            bail!("boot entry '{}' of {from} is not marked as bad", left.file);
-        }
-        Ok(())
     }
 }
 

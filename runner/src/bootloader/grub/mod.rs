@@ -103,26 +103,45 @@ impl BootLoader for Grub {
         _: &dyn Fn(),
     ) -> Result<Vec<String>> {
         let now = self.block.variables()?;
-        let mut done = Vec::new();
-        if now.get(GOOD) == Some(&from.number.to_string()) {
-            let of = |number: u64| format!("/{number}/snapshot");
-            let subvolume = now.get(SUBVOLUME).map(String::as_str).unwrap_or_default();
-            let subvolume = subvolume.replace(&of(from.number), &of(to.number));
-            self.unset(&now, &[LINUX, INITRD, OPTIONS])?;
-            self.block
-                .set(&[(GOOD, &to.number.to_string()), (SUBVOLUME, &subvolume)])?;
-            done.push(format!("GRUB falls back to {to} from now on"));
+        let elsewhere = now.get(LEFT).is_some_and(|left| left == "0")
+            && now.get(GOOD) != Some(&to.number.to_string());
+        match self.count_anew(&now, from, to) {
+            // It falls back where it should not.
+            Err(error) if elsewhere => Err(error),
+            Err(error) => {
+                log::error!("GRUB boots {to}, but could not be told of the rollback: {error:#}");
+                Ok(vec![format!("GRUB could not be told: {error:#}")])
+            }
+            done => done,
         }
-        if self.unset(&now, &[LEFT])? {
-            done.push("GRUB counts from the beginning".to_owned());
-        }
-        Ok(done)
     }
 }
 
 impl Grub {
     fn booted_as(&self, word: &str) -> bool {
         self.command_line.value(BOOT).as_deref() == Some(word)
+    }
+
+    fn count_anew(
+        &self,
+        now: &Environment,
+        from: &SnapshotId,
+        to: &SnapshotId,
+    ) -> Result<Vec<String>> {
+        let mut done = Vec::new();
+        if now.get(GOOD) == Some(&from.number.to_string()) {
+            let of = |number: u64| format!("/{number}/snapshot");
+            let subvolume = now.get(SUBVOLUME).map(String::as_str).unwrap_or_default();
+            let subvolume = subvolume.replace(&of(from.number), &of(to.number));
+            self.unset(now, &[LINUX, INITRD, OPTIONS])?;
+            self.block
+                .set(&[(GOOD, &to.number.to_string()), (SUBVOLUME, &subvolume)])?;
+            done.push(format!("GRUB falls back to {to} from now on"));
+        }
+        if self.unset(now, &[LEFT])? {
+            done.push("GRUB counts from the beginning".to_owned());
+        }
+        Ok(done)
     }
 
     /// Whether any of them was set.

@@ -1,0 +1,176 @@
+//! After a rollback: the entries of the bad snapshot are bad, and the default entry is one of the good one.
+
+use anyhow::{Context, Result, bail};
+
+use super::entry::{Boots, compare};
+use super::esp::{Access, Found, Partitions};
+use super::{Bls, DEFAULT, GRUB_DEFAULT, ONE_SHOT, PREFERRED};
+use crate::facts::SnapshotId;
+
+impl Bls {
+    /// Early in a boot the partition may be out of reach: the variable alone is enough for the next one.
+    fn by_variable(&self, id: &str, why: &anyhow::Error) -> Result<Vec<String>> {
+        self.variables.remove(ONE_SHOT)?;
+        self.variables.write(DEFAULT, id)?;
+        if !self.names(DEFAULT, id) {
+            bail!("{DEFAULT} is not '{id}', and the boot entries cannot be reached: {why:#}");
+        }
+        Ok(vec![format!(
+            "{DEFAULT} set to '{id}'; no boot entry is marked as bad: {why:#}"
+        )])
+    }
+
+    /// LoaderEntryDefault is set even where it was not set before: which entry the loader would choose by its own order is
+    /// its own affair (a newer snapshot that is not bad may be first), and the next boot has to be `to`. Tools that make
+    /// updates set it again with each update. An entry that it names is booted whether it is bad or not.
+    ///
+    /// The order makes a power cut harmless: the first thing that changes what is booted makes it `to`.
+    pub(super) fn roll_back(
+        &self,
+        from: &SnapshotId,
+        to: &SnapshotId,
+        entry: Option<&str>,
+        tick: &dyn Fn(),
+    ) -> Result<Vec<String>> {
+        let partitions = Partitions::open(&self.root, &self.mounts, &self.variables, Access::Write);
+        let partitions = match (partitions, entry) {
+            (Ok(partitions), _) => partitions,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(id)) => return self.by_variable(id, &error),
+        };
+        let (found, mut done) = partitions.entries();
+        let linux = |found: &Found| found.boots != Boots::Other;
+        if !found.iter().any(linux) {
+            done.push(
+                "the boot loader has no entries that are text: what it boots is not known"
+                    .to_owned(),
+            );
+            return Ok(done);
+        }
+        let target = self
+            .target(&found, to)
+            .with_context(|| format!("the boot loader has no entry that boots {to}"))?;
+        let id = target.name.id.as_str();
+        if target.is_bad() {
+            // It was healthy once: its starts were used up since.
+            partitions.rename(target, id)?;
+            done.push(format!("boot entry '{}' lost its counter", target.file));
+        }
+        tick();
+        if !self.names(DEFAULT, id) {
+            self.variables.write(DEFAULT, id)?;
+            done.push(format!("{DEFAULT} set to '{id}'"));
+        }
+        self.tell_grub(id, &mut done)?;
+        self.forget_others(&found, from, to, &mut done)?;
+        self.verify(&partitions, id)?;
+        // `to` is booted next, whatever becomes of these.
+        for found in found
+            .iter()
+            .filter(|found| found.is_of(from) && !found.is_bad())
+        {
+            tick();
+            let bad = found.name.bad();
+            done.push(match partitions.rename(found, &bad) {
+                Ok(()) => format!("boot entry '{}' is bad now: '{bad}'", found.file),
+                Err(error) => {
+                    log::error!("{from} is not marked as bad: {error:#}");
+                    format!(
+                        "boot entry '{}' is not marked as bad: {error:#}",
+                        found.file
+                    )
+                }
+            });
+        }
+        if done.is_empty() {
+            done.push(format!(
+                "the boot loader was told already: its default is '{id}'"
+            ));
+        }
+        Ok(done)
+    }
+
+    /// Of all that boot the snapshot: what the loader is told already, else one that was blessed (it has no counter), else
+    /// one with starts left, a bad one last; of several kernels the newest. Where none names the snapshot, one that boots
+    /// whatever the default subvolume is.
+    fn target<'f>(&self, found: &'f [Found], to: &SnapshotId) -> Option<&'f Found> {
+        let told = |found: &Found| !found.is_bad() && self.names(DEFAULT, &found.name.id);
+        let rank = |found: &Found| match found.name.left {
+            Some(0) => 0,
+            Some(_) => 1,
+            None => 2,
+        };
+        let best = |boots: Boots| {
+            let candidates = found.iter().filter(|found| found.boots == boots);
+            candidates.max_by(|a, b| {
+                let order = (told(a), rank(a)).cmp(&(told(b), rank(b)));
+                order.then_with(|| compare(&a.name.id, &b.name.id))
+            })
+        };
+        best(Boots::Snapshot(to.number)).or_else(|| best(Boots::Default))
+    }
+
+    /// Whether a variable is set to this entry. Boot loaders ignore case.
+    fn names(&self, variable: &str, id: &str) -> bool {
+        let told = self.variables.read(variable).ok().flatten();
+        told.is_some_and(|told| told.eq_ignore_ascii_case(id))
+    }
+
+    /// A default in GRUB's environment is kept the same as the variable.
+    fn tell_grub(&self, id: &str, done: &mut Vec<String>) -> Result<()> {
+        let (Some(block), Some(told)) = (&self.block, self.grub_default()) else {
+            return Ok(());
+        };
+        if !told.eq_ignore_ascii_case(id) {
+            block.set(&[(GRUB_DEFAULT, id)])?;
+            done.push(format!(
+                "'{GRUB_DEFAULT}' set to '{id}' in '{}'",
+                block.path().display()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Removes what goes before the default: an entry for one boot, if it is of the bad snapshot (somebody may have asked
+    /// for the firmware's menu); a preferred one, unless it is of the good one.
+    fn forget_others(
+        &self,
+        found: &[Found],
+        from: &SnapshotId,
+        to: &SnapshotId,
+        done: &mut Vec<String>,
+    ) -> Result<()> {
+        for variable in [ONE_SHOT, PREFERRED] {
+            let Some(told) = self.variables.read(variable)? else {
+                continue;
+            };
+            let named = found
+                .iter()
+                .find(|found| found.name.id.eq_ignore_ascii_case(&told));
+            let keep = match variable {
+                ONE_SHOT => !named.is_some_and(|named| named.is_of(from)),
+                _ => named.is_some_and(|named| named.is_of(to)),
+            };
+            if !keep {
+                self.variables.remove(variable)?;
+                done.push(format!("{variable} removed, which was '{told}'"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads back what is booted next.
+    fn verify(&self, partitions: &Partitions, id: &str) -> Result<()> {
+        if !self.names(DEFAULT, id) {
+            bail!("{DEFAULT} is not '{id}'");
+        }
+        let (found, _) = partitions.entries();
+        let default = found
+            .iter()
+            .find(|found| found.name.id.eq_ignore_ascii_case(id));
+        if default.is_none_or(Found::is_bad) {
+            bail!("boot entry '{id}' is gone or bad");
+        }
+        Ok(())
+    }
+}
