@@ -6,6 +6,7 @@ CARGO ?= cargo
 PREFIX ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib/health-checker
 LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR ?= $(PREFIX)/share/man
 HEALTH_CHECKER_BIN_DIR ?= target/release
@@ -40,9 +41,11 @@ install:
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker' '$(DESTDIR)$(SBINDIR)/health-checker'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker-generator' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-probe' '$(DESTDIR)$(BINDIR)/health-probe'
+	install -D -m 0755 dist/rescue/health-checker-rescue.sh '$(DESTDIR)$(LIBDIR)/rescue'
+	install -m 0644 dist/rescue/health-checker-rescue-system.sh '$(DESTDIR)$(LIBDIR)/rescue-system'
 	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8'
 	for unit in $(UNITS); do \
-		sed 's|@SBINDIR@|$(SBINDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
+		sed 's|@SBINDIR@|$(SBINDIR)|g; s|@LIBDIR@|$(LIBDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
 		chmod 0644 '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" || exit 1; \
 	done
 	for file in $(PRESETS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' || exit 1; done
@@ -66,7 +69,8 @@ uninstall:
 	for file in $(MAN1); do rm -f '$(DESTDIR)$(MANDIR)/man1'/"$${file##*/}"; done
 	for file in $(MAN5); do rm -f '$(DESTDIR)$(MANDIR)/man5'/"$${file##*/}"; done
 	for file in $(MAN8); do rm -f '$(DESTDIR)$(MANDIR)/man8'/"$${file##*/}"; done
-	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker'
+	rm -f '$(DESTDIR)$(LIBDIR)/rescue' '$(DESTDIR)$(LIBDIR)/rescue-system'
+	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(LIBDIR)'
 ifeq ($(DESTDIR),)
 	-systemctl daemon-reload
 endif
