@@ -283,7 +283,11 @@ set_default_entry() {
     [ ! -e "$file" ] || chattr -i "$file" 2> /dev/null
     # shellcheck disable=SC2059 # one write of all bytes, as the kernel wants it
     printf "$bytes\\000\\000" > "$file"
-    variable LoaderEntryDefault && [ "$line" = "$entry" ] && say "the boot loader's default entry is '$entry'"
+    if variable LoaderEntryDefault && [ "$line" = "$entry" ]; then
+        say "the boot loader's default entry is '$entry'"
+    else
+        say "the boot loader's default entry could not be changed: '$file' is not writable"
+    fi
 }
 
 forget_default_entry() {
