@@ -6,6 +6,7 @@ CARGO ?= cargo
 PREFIX ?= /usr
 SBINDIR ?= $(PREFIX)/sbin
 BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib/health-checker
 LIBEXECDIR ?= $(PREFIX)/libexec
 MANDIR ?= $(PREFIX)/share/man
 HEALTH_CHECKER_BIN_DIR ?= target/release
@@ -15,6 +16,11 @@ systemd_dir = $(or $(patsubst /lib/%,/usr/lib/%,$(shell pkg-config --variable=$(
 SYSTEMD_UNIT_DIR ?= $(call systemd_dir,systemdsystemunitdir,$(PREFIX)/lib/systemd/system)
 SYSTEMD_GENERATOR_DIR ?= $(call systemd_dir,systemdsystemgeneratordir,$(PREFIX)/lib/systemd/system-generators)
 SYSTEMD_PRESET_DIR ?= $(call systemd_dir,systemdsystempresetdir,$(PREFIX)/lib/systemd/system-preset)
+GRUB_MKCONFIG_DIR ?= /etc/grub.d
+GRUB_DEFAULTS_DIR ?= /etc/default/grub.d
+DRACUT_MODULES_DIR ?= $(PREFIX)/lib/dracut/modules.d
+INITRAMFS_TOOLS_DIR ?= $(PREFIX)/share/initramfs-tools
+KERNEL_INSTALL_DIR ?= /etc/kernel
 SYSTEMD_CATALOG_DIR ?= $(call systemd_dir,catalogdir,$(PREFIX)/lib/systemd/catalog)
 
 UNITS = $(wildcard units/*.service units/*.target units/*.slice units/*.timer)
@@ -26,7 +32,8 @@ MAN8 = $(wildcard docs/*.8)
 CHECKS = $(wildcard plugins/checks.d/*.check)
 PLUGINS = $(wildcard plugins/libexec/*)
 
-.PHONY: all build install install-checks uninstall uninstall-checks setup check demo bench clean
+.PHONY: all build install install-checks uninstall uninstall-checks install-grub uninstall-grub install-dracut \
+	uninstall-dracut install-initramfs-tools uninstall-initramfs-tools install-bls uninstall-bls setup check demo bench clean
 
 all: build
 
@@ -40,9 +47,11 @@ install:
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker' '$(DESTDIR)$(SBINDIR)/health-checker'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-checker-generator' '$(DESTDIR)$(SYSTEMD_GENERATOR_DIR)/health-checker-generator'
 	install -D -m 0755 '$(HEALTH_CHECKER_BIN_DIR)/health-probe' '$(DESTDIR)$(BINDIR)/health-probe'
+	install -D -m 0755 dist/rescue/health-checker-rescue.sh '$(DESTDIR)$(LIBDIR)/rescue'
+	install -m 0644 dist/rescue/health-checker-rescue-system.sh '$(DESTDIR)$(LIBDIR)/rescue-system'
 	install -d -m 0755 '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(SYSTEMD_UNIT_DIR)' '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' '$(DESTDIR)$(SYSTEMD_CATALOG_DIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man8'
 	for unit in $(UNITS); do \
-		sed 's|@SBINDIR@|$(SBINDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
+		sed 's|@SBINDIR@|$(SBINDIR)|g; s|@LIBDIR@|$(LIBDIR)|g' "$$unit" > '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" && \
 		chmod 0644 '$(DESTDIR)$(SYSTEMD_UNIT_DIR)'/"$${unit##*/}" || exit 1; \
 	done
 	for file in $(PRESETS); do install -m 0644 "$$file" '$(DESTDIR)$(SYSTEMD_PRESET_DIR)' || exit 1; done
@@ -66,7 +75,8 @@ uninstall:
 	for file in $(MAN1); do rm -f '$(DESTDIR)$(MANDIR)/man1'/"$${file##*/}"; done
 	for file in $(MAN5); do rm -f '$(DESTDIR)$(MANDIR)/man5'/"$${file##*/}"; done
 	for file in $(MAN8); do rm -f '$(DESTDIR)$(MANDIR)/man8'/"$${file##*/}"; done
-	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker'
+	rm -f '$(DESTDIR)$(LIBDIR)/rescue' '$(DESTDIR)$(LIBDIR)/rescue-system'
+	-rmdir '$(DESTDIR)$(LIBEXECDIR)/health-checker' '$(DESTDIR)$(LIBDIR)'
 ifeq ($(DESTDIR),)
 	-systemctl daemon-reload
 endif
@@ -82,6 +92,46 @@ uninstall-checks:
 	for file in $(PLUGINS); do rm -f '$(DESTDIR)$(LIBEXECDIR)/health-checker'/"$${file##*/}"; done
 	for file in $(CHECKS); do rm -f '$(DESTDIR)$(PREFIX)/lib/health-checker/checks.d'/"$${file##*/}"; done
 	-rmdir '$(DESTDIR)$(PREFIX)/lib/health-checker/checks.d' '$(DESTDIR)$(PREFIX)/lib/health-checker'
+
+# What brings a machine back that never comes as far as a check (docs/BOOT.md): one for the boot loader, one for the
+# initrd. None of them regenerates anything by itself.
+install-grub:
+	install -D -m 0755 dist/grub/07_health-checker '$(DESTDIR)$(GRUB_MKCONFIG_DIR)/07_health-checker'
+	install -D -m 0755 dist/grub/95_health-checker '$(DESTDIR)$(GRUB_MKCONFIG_DIR)/95_health-checker'
+	install -D -m 0644 dist/grub/health-checker.cfg '$(DESTDIR)$(GRUB_DEFAULTS_DIR)/health-checker.cfg'
+	@echo "Now run 'update-grub' or 'grub2-mkconfig -o /boot/grub2/grub.cfg'"
+
+uninstall-grub:
+	rm -f '$(DESTDIR)$(GRUB_MKCONFIG_DIR)/07_health-checker' '$(DESTDIR)$(GRUB_MKCONFIG_DIR)/95_health-checker' \
+		'$(DESTDIR)$(GRUB_DEFAULTS_DIR)/health-checker.cfg'
+	@echo "Now run 'update-grub' or 'grub2-mkconfig -o /boot/grub2/grub.cfg'"
+
+install-dracut:
+	for file in module-setup.sh health-checker-emergency.sh; do \
+		install -D -m 0755 dist/dracut/50health-checker/$$file '$(DESTDIR)$(DRACUT_MODULES_DIR)/50health-checker'/$$file || exit 1; \
+	done
+	@echo "Now run 'dracut --force' (transactional systems: 'transactional-update initrd')"
+
+uninstall-dracut:
+	rm -rf '$(DESTDIR)$(DRACUT_MODULES_DIR)/50health-checker'
+
+INITRAMFS_TOOLS_FILES = hooks/health-checker scripts/init-top/health-checker scripts/panic/health-checker
+
+install-initramfs-tools:
+	for file in $(INITRAMFS_TOOLS_FILES); do \
+		install -D -m 0755 dist/initramfs-tools/$$file '$(DESTDIR)$(INITRAMFS_TOOLS_DIR)'/$$file || exit 1; \
+	done
+	@echo "Now run 'update-initramfs -u'"
+
+uninstall-initramfs-tools:
+	for file in $(INITRAMFS_TOOLS_FILES); do rm -f '$(DESTDIR)$(INITRAMFS_TOOLS_DIR)'/$$file; done
+
+# Boot entries get tries: kernel-install(8) knows no other place for their number. An administrator's stays.
+install-bls:
+	test -e '$(DESTDIR)$(KERNEL_INSTALL_DIR)/tries' || install -D -m 0644 dist/kernel/tries '$(DESTDIR)$(KERNEL_INSTALL_DIR)/tries'
+
+uninstall-bls:
+	! cmp -s dist/kernel/tries '$(DESTDIR)$(KERNEL_INSTALL_DIR)/tries' || rm -f '$(DESTDIR)$(KERNEL_INSTALL_DIR)/tries'
 
 setup:
 	tests/setup.sh

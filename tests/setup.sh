@@ -4,7 +4,7 @@
 set -eu
 
 packages="mmdebstrap debian-archive-keyring btrfs-progs e2fsprogs systemd-container dbus util-linux
-    libsystemd-dev pkg-config gcc libc6-dev make shellcheck grub-common"
+    libsystemd-dev pkg-config gcc libc6-dev make shellcheck busybox-static grub-common grub-emu"
 
 missing=
 for package in $packages; do

@@ -209,7 +209,13 @@ fn installed_and_uninstalled_without_root() {
     let installed = files(&tree.root().join("usr"));
     for path in &installed {
         let metadata = fs::symlink_metadata(path).unwrap();
-        let program = ["usr/bin", "usr/sbin", "usr/lib/systemd/system-generators"]
+        let programs = [
+            "usr/bin",
+            "usr/sbin",
+            "usr/lib/systemd/system-generators",
+            "usr/lib/health-checker/rescue",
+        ];
+        let program = programs
             .iter()
             .any(|directory| path.starts_with(tree.root().join(directory)));
         let mode = if program { 0o100_755 } else { 0o100_644 };
@@ -221,13 +227,21 @@ fn installed_and_uninstalled_without_root() {
         );
     }
     let root = tree.root();
-    assert!(installed.contains(&root.join("usr/sbin/health-checker")));
+    for file in [
+        "usr/sbin/health-checker",
+        "usr/lib/health-checker/rescue",
+        "usr/lib/health-checker/rescue-system",
+    ] {
+        assert!(installed.contains(&root.join(file)), "{file}");
+    }
     assert!(root.join("usr/libexec/health-checker").is_dir());
     // 'enable' was done by root, and so nobody cannot undo it.
     tree.systemctl("disable");
     tree.make("uninstall", &[]);
     assert!(files(&root).is_empty(), "{:?}", files(&root));
-    assert!(!root.join("usr/libexec/health-checker").exists());
+    for directory in ["usr/libexec/health-checker", "usr/lib/health-checker"] {
+        assert!(!root.join(directory).exists(), "{directory}");
+    }
 }
 
 #[test]
@@ -278,7 +292,7 @@ fn directories_can_be_chosen() {
     );
     for unit in units(&root.join("opt/units")) {
         let text = fs::read_to_string(&unit).unwrap();
-        assert!(!text.contains("@SBINDIR@"), "{}", unit.display());
+        assert!(!text.contains("DIR@"), "{}", unit.display());
     }
     tree.make("uninstall", &settings);
     assert!(files(&root).is_empty(), "{:?}", files(&root));

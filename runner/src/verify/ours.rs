@@ -11,12 +11,13 @@ const RUNNER: &str = "health-checker.service";
 const WANTED_BY: &str = "multi-user.target.wants";
 const REQUIRED_BY: &str = "boot-complete.target.requires";
 /// Beside the runner.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     TARGET,
     "health-check-settle.service",
     "health-check-late.target",
     "health-check-finished.target",
     "health-checker-failsafe.service",
+    "health-checker-rescue.service",
     "healthcheck.slice",
 ];
 

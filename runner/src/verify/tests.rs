@@ -242,6 +242,7 @@ fn our_own_units() {
             "health-check-late.target",
             "health-check-finished.target",
             "health-checker-failsafe.service",
+            "health-checker-rescue.service",
             "health-check@.service",
             "health-check-local@.service",
             "healthcheck.slice",
