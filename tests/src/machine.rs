@@ -181,7 +181,12 @@ impl Machine {
 
     /// Switches it on with a snapshot chosen by hand in the boot menu.
     pub fn boot_from(&self, number: u64) -> Result<Boot> {
-        self.start(Some(number), &[])
+        self.boot_from_with(number, &[])
+    }
+
+    /// The same, with more words on the kernel command line.
+    pub fn boot_from_with(&self, number: u64, arguments: &[&str]) -> Result<Boot> {
+        self.start(Some(number), arguments)
     }
 
     fn start(&self, number: Option<u64>, arguments: &[&str]) -> Result<Boot> {
