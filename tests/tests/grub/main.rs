@@ -1,6 +1,6 @@
 //! GRUB's part: the pieces of `dist/grub` in a grub.cfg as Debian makes it, run by GRUB itself (grub-emu) with a real
 //! environment block on a disk.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod emulated;
 
