@@ -267,6 +267,64 @@ fn uninstalling_removes_the_links_and_keeps_what_is_not_ours() {
 }
 
 #[test]
+fn pieces_for_boot_loaders_and_initrds_are_installed_each_by_itself() {
+    let goals: [(&str, &[&str]); 4] = [
+        (
+            "grub",
+            &[
+                "etc/default/grub.d/health-checker.cfg",
+                "etc/grub.d/07_health-checker",
+                "etc/grub.d/95_health-checker",
+            ],
+        ),
+        (
+            "dracut",
+            &[
+                "usr/lib/dracut/modules.d/50health-checker/health-checker-emergency.sh",
+                "usr/lib/dracut/modules.d/50health-checker/module-setup.sh",
+            ],
+        ),
+        (
+            "initramfs-tools",
+            &[
+                "usr/share/initramfs-tools/hooks/health-checker",
+                "usr/share/initramfs-tools/scripts/init-top/health-checker",
+                "usr/share/initramfs-tools/scripts/panic/health-checker",
+            ],
+        ),
+        ("bls", &["etc/kernel/tries"]),
+    ];
+    let tree = Tree::new();
+    let root = tree.root();
+    for (goal, expected) in goals {
+        tree.make(&format!("install-{goal}"), &[]);
+        let expected: Vec<_> = expected.iter().map(|path| root.join(path)).collect();
+        assert_eq!(files(&root), expected, "{goal}");
+        for path in &expected {
+            let text = fs::read_to_string(path).unwrap();
+            let mode = if text.starts_with("#!") { 0o755 } else { 0o644 };
+            let found = fs::metadata(path).unwrap().mode() & 0o777;
+            assert_eq!(found, mode, "{}", path.display());
+        }
+        tree.make(&format!("uninstall-{goal}"), &[]);
+        assert!(files(&root).is_empty(), "{goal}: {:?}", files(&root));
+    }
+}
+
+#[test]
+fn the_number_of_tries_is_the_administrators() {
+    let tree = Tree::new();
+    let path = tree.root().join("etc/kernel/tries");
+    tree.make("install-bls", &[]);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
+    fs::write(&path, "5\n").unwrap();
+    for goal in ["install-bls", "uninstall-bls"] {
+        tree.make(goal, &[]);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "5\n", "{goal}");
+    }
+}
+
+#[test]
 fn directories_can_be_chosen() {
     let settings = [
         "PREFIX=/opt/hc",

@@ -28,6 +28,8 @@ mount -t tmpfs tmpfs "$work/dev"
 cp -a /dev/null /dev/zero "$work/dev"
 [ -z "$device" ] || cp -a "$device" "$work/dev"
 mount --bind "$work/dev" /dev
+# The root was mounted, but there is no init in it.
+[ ! -e "$work/mounted" ] || mount -o ro,subvol=@/.snapshots/3/snapshot "$device" "$work/root"
 : > "$work/kmsg"
 : > /dev/kmsg
 mount --bind "$work/kmsg" /dev/kmsg
@@ -83,7 +85,7 @@ impl Disk {
                 .arg(&image),
         );
         let uuid = after(&uuid, "uuid: ");
-        for directory in ["dev", "bin", "top"] {
+        for directory in ["dev", "bin", "top", "root"] {
             fs::create_dir(work.path().join(directory)).unwrap();
         }
         let busybox = must(Command::new("which").arg("busybox"));

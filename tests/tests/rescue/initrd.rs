@@ -143,6 +143,15 @@ fn once_in_a_boot() {
 }
 
 #[test]
+fn a_root_that_is_mounted_read_only_does_not_hinder() {
+    in_all_shells(|shell| {
+        let disk = Disk::new();
+        disk.file("mounted", "");
+        goes_back(&disk, shell, 3, 2);
+    });
+}
+
+#[test]
 fn who_asked_for_a_shell_gets_it() {
     for word in [
         "rd.break",

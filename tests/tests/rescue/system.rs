@@ -7,7 +7,7 @@ use std::process::Command;
 
 use machine::{Boot, Ended, Machine, VENDOR_PLUGINS, course, write_file, write_plugin};
 
-use super::trouble::{LIMIT, assert_good, known_good, remove, replace};
+use super::trouble::{LIMIT, assert_good, known_good, mount_options, remove, replace};
 
 const PROGRAM: &str = "/usr/sbin/health-checker";
 const LOG: &str = "/.snapshots/health-checker.rescued";
@@ -119,6 +119,14 @@ fn the_update_lost_the_mount_of_the_snapshots_too() {
             lines.map(|line| format!("{line}\n")).collect::<String>(),
         )
         .unwrap();
+    });
+}
+
+#[test]
+fn the_update_mounted_the_snapshots_read_only() {
+    comes_back("read-only", |root| {
+        remove(root, PROGRAM);
+        mount_options(root, "/.snapshots", "ro");
     });
 }
 
