@@ -43,10 +43,13 @@ impl Course<'_> {
 
     /// After the default subvolume was changed.
     pub(super) fn tell_rolled_back(&self, target: &SnapshotId) -> Result<Vec<String>> {
-        match self.machine.booted() {
-            Some(booted) => self.loader().rolled_back(booted, target, &lease::renew),
-            None => Ok(Vec::new()),
-        }
+        let Some(booted) = self.machine.booted() else {
+            return Ok(Vec::new());
+        };
+        let done = self.loader().rolled_back(booted, target, &lease::renew)?;
+        done.iter()
+            .for_each(|text| log::info!("boot loader: {text}"));
+        Ok(done)
     }
 
     fn loader(&self) -> Box<dyn BootLoader> {
