@@ -51,7 +51,10 @@ impl Course<'_> {
         let entry = known
             .filter(|known| known.snapshot == *to)
             .find_map(|known| known.entry.as_deref());
-        self.loader().rolled_back(from, to, entry, &lease::renew)
+        let done = self.loader().rolled_back(from, to, entry, &lease::renew)?;
+        done.iter()
+            .for_each(|text| log::info!("boot loader: {text}"));
+        Ok(done)
     }
 
     fn loader(&self) -> Box<dyn BootLoader> {

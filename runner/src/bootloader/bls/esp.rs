@@ -122,6 +122,11 @@ impl<'m> Partitions<'m> {
         Ok(partitions)
     }
 
+    /// Whether none is mounted where others look for it.
+    pub fn are_hidden(&self) -> bool {
+        self.own
+    }
+
     /// All entries, and what could not be read.
     pub fn entries(&self) -> (Vec<Found>, Vec<String>) {
         let (mut entries, mut warnings) = (Vec::new(), Vec::new());

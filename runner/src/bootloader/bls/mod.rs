@@ -83,6 +83,13 @@ impl BootLoader for Bls {
         };
         view.tries = next.or_else(of_default).and_then(|entry| entry.tries_left);
         view.fell_back = self.fell_back(&view, default);
+        if partitions.is_ok_and(|partitions| partitions.are_hidden()) && view.counts() {
+            view.warnings.push(
+                "the EFI system partition is not mounted, so that systemd-bless-boot cannot call a boot good: mount it, \
+                 by 'mount /boot/efi' for example"
+                    .to_owned(),
+            );
+        }
         view
     }
 
