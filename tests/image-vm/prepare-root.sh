@@ -48,9 +48,23 @@ for unit in \
     modprobe@configfs.service modprobe@dm_mod.service modprobe@drm.service modprobe@efi_pstore.service \
     modprobe@fuse.service modprobe@loop.service kmod-static-nodes.service systemd-modules-load.service \
     serial-getty@ttyS0.service getty@.service getty.target networking.service e2scrub_reap.service \
+    systemd-tmpfiles-setup-dev.service systemd-tmpfiles-setup-dev-early.service dbus-org.freedesktop.login1.service \
     ssh.service sshd.service logrotate.timer man-db.timer blk-availability.service; do
     ln -sfn /dev/null "$root/etc/systemd/system/$unit"
 done
+# No device is looked at but disks; what else is needed is in the initrd, or loaded by whoever needs it.
+install -d "$root/etc/systemd/system/systemd-udev-trigger.service.d"
+printf '[Service]\nExecStart=\nExecStart=-udevadm trigger --action=add --subsystem-match=block\n' \
+    > "$root/etc/systemd/system/systemd-udev-trigger.service.d/50-test-machine.conf"
+# Each generator is a process of its own, and one looks for a socket to the host.
+install -d "$root/etc/systemd/system-generators"
+for generator in "$root"/usr/lib/systemd/system-generators/*; do
+    case ${generator##*/} in
+        systemd-fstab-generator | systemd-debug-generator | systemd-bless-boot-generator | health-checker-generator) ;;
+        *) ln -s /dev/null "$root/etc/systemd/system-generators/${generator##*/}" ;;
+    esac
+done
+
 # Rules for hardware that no such machine has; every device is looked at with all rules.
 for rule in "$root"/usr/lib/udev/rules.d/*; do
     case ${rule##*/} in
@@ -72,7 +86,8 @@ done
 
 # What every boot loader of these machines appends; 'rw', because a read-only superblock makes '/etc' read-only too.
 install -d "$root/etc/kernel"
-echo 'root=/dev/vda3 rootfstype=btrfs rw console=ttyS0 panic=-1 loglevel=4 systemd.show_status=0 mitigations=off' \
+echo 'root=/dev/vda3 rootfstype=btrfs rw console=ttyS0 panic=-1 loglevel=4 systemd.show_status=0' \
+    'TERM=dumb mitigations=off lsm=landlock audit=0' \
     > "$root/etc/kernel/cmdline"
 mkdir -p "$root/boot/efi"
 

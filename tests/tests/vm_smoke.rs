@@ -3,15 +3,53 @@
 
 use std::time::Duration;
 
-use machine::vm::Ended::PoweredOff;
-use machine::vm::{Loader, Vm, course};
+use machine::vm::Ended::{PoweredOff, Reset};
+use machine::vm::{Loader, Vm, VmBoot, course};
+use machine::{VENDOR_PLUGINS, write_plugin};
 
 const LIMIT: Duration = Duration::from_secs(300);
+const PASS: &str = "#!/bin/sh\nexit 0\n";
+const FAIL: &str = "#!/bin/sh\nexit 1\n";
+
+/// A machine with one check that passes, booted once: snapshot 1 is known good.
+fn good_machine(name: &str, loader: Loader) -> (Vm, VmBoot) {
+    let vm = Vm::new(name, loader).unwrap();
+    vm.edit(|root| write_plugin(root, VENDOR_PLUGINS, "disk", PASS))
+        .unwrap();
+    let boot = vm.run_once(LIMIT).unwrap();
+    assert_eq!(
+        (boot.snapshot, boot.ended),
+        (Some(1), PoweredOff),
+        "{}",
+        boot.tail()
+    );
+    assert!(
+        boot.said("boot-complete.target is active"),
+        "{}",
+        boot.console
+    );
+    let status = vm.status().unwrap();
+    assert_eq!(status.verdict(), ("healthy", "none"));
+    assert_eq!(status.known_good(), [1]);
+    (vm, boot)
+}
+
+/// An update that breaks a check is undone by the snapshot that is the default.
+fn bad_update_is_undone(vm: &Vm) {
+    vm.update(|root| write_plugin(root, VENDOR_PLUGINS, "web", FAIL))
+        .unwrap();
+    let boots = vm.run_until_off(4).unwrap();
+    assert_eq!(course(&boots), [(2, Reset), (1, PoweredOff)]);
+    assert_eq!(vm.default_snapshot().unwrap(), 1);
+    let status = vm.status().unwrap();
+    assert_eq!(status.verdict(), ("healthy", "none"));
+    assert_eq!((status.known_good(), status.bad()), (vec![1], vec![2]));
+    assert_eq!(status.incident_failed(), [(2, "web")]);
+}
 
 #[test]
-fn bare_direct() {
-    let vm = Vm::bare("bare", Loader::Direct).unwrap();
-    let boot = vm.run_once(LIMIT).unwrap();
+fn direct() {
+    let (vm, boot) = good_machine("direct", Loader::Direct);
     println!("{}\n{:?}", boot.console, boot.took);
-    assert_eq!(course(&[boot]), [(1, PoweredOff)]);
+    bad_update_is_undone(&vm);
 }
