@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use machine::vm::Ended::{PoweredOff, Reset};
-use machine::vm::{Loader, Vm, VmBoot, course};
+use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset, Watchdog};
+use machine::vm::{Loader, Run, Vm, VmBoot, course};
 use machine::{VENDOR_PLUGINS, write_plugin};
 
 const LIMIT: Duration = Duration::from_secs(300);
@@ -66,4 +66,31 @@ fn grub() {
     let (vm, boot) = good_machine("grub", Loader::Grub);
     println!("{}\n{:?}", boot.console, boot.took);
     bad_update_is_undone(&vm);
+}
+
+#[test]
+fn a_boot_that_dies_has_used_one_try_of_its_entry() {
+    let vm = Vm::new("tries", Loader::SystemdBoot).unwrap();
+    let marker = "test-machine: snapshot 1 is booted";
+    let boot = vm.kill_at(marker, LIMIT).unwrap();
+    assert_eq!((boot.snapshot, boot.ended), (Some(1), Killed));
+    assert_eq!(boot.entries, ["snap-1+2-1.conf"]);
+}
+
+#[test]
+fn a_panic_and_a_watchdog_reset_are_told_apart() {
+    let vm = Vm::bare("ends", Loader::Direct).unwrap();
+    let mut run = Run::within(LIMIT);
+    run.arguments = vec!["rdinit=/bin/false"];
+    let boot = vm.run(&run).unwrap();
+    assert_eq!((boot.snapshot, boot.ended), (Some(1), Panic), "{}", boot.tail());
+
+    // PID 1 catches the signal and stands still: nobody feeds the watchdog any more.
+    let mut run = Run::within(LIMIT);
+    run.watchdog = true;
+    run.arguments = vec!["systemd.watchdog_sec=10"];
+    let freeze = "[Service]\nExecStart=/bin/kill -SEGV 1\n";
+    run.units = vec![("freeze.service", freeze)];
+    let boot = vm.run(&run).unwrap();
+    assert_eq!((boot.snapshot, boot.ended), (Some(1), Watchdog), "{}", boot.tail());
 }
