@@ -43,6 +43,11 @@ impl Recipe {
         self
     }
 
+    /// The name that it gives: 16 hexadecimal digits.
+    pub(crate) fn name(&self) -> String {
+        format!("{:016x}", self.hasher.finish())
+    }
+
     /// Adds a file, or all files below a directory, with their names: where the tree is does not matter.
     pub(crate) fn add_path(mut self, path: &Path) -> Result<Self> {
         let reading = || format!("cannot read '{}'", path.display());
@@ -72,7 +77,7 @@ pub(crate) fn entry(
     build: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
     let directory = directory()?;
-    let path = directory.join(format!("{kind}-{:016x}", recipe.hasher.finish()));
+    let path = directory.join(format!("{kind}-{}", recipe.name()));
     if path.exists() {
         return Ok(path);
     }

@@ -21,6 +21,14 @@ pub fn write_file(root: &Path, path: impl AsRef<Path>, content: impl AsRef<[u8]>
     write(root, path.as_ref(), content.as_ref(), 0o644)
 }
 
+/// Adds text to the end of a file below a root.
+pub(crate) fn append(root: &Path, path: &str, text: &str) -> Result<()> {
+    let place = root.join(path.trim_start_matches('/'));
+    let before =
+        fs::read_to_string(&place).with_context(|| format!("cannot read '{}'", place.display()))?;
+    write_file(root, path, before + text)
+}
+
 /// Writes an executable plugin; any file name will do.
 pub fn write_plugin(
     root: &Path,

@@ -36,6 +36,7 @@ mod setup;
 mod snapshots;
 mod status;
 mod story;
+pub mod vm;
 
 pub use boot::Boot;
 pub use ending::Ended;

@@ -14,8 +14,9 @@ use crate::boot::Boot;
 use crate::command::{output, run, text};
 use crate::ending::Ended;
 use crate::image::{self, Layout, Release};
-use crate::mounted::{Root, wait_released};
-use crate::{container, packages, product, scratch, setup};
+use crate::mounted::{Root, open_top, wait_released, with_loop_device};
+use crate::product::{self, Place};
+use crate::{container, packages, scratch, setup};
 
 /// As many journal lines of a failed test as one reads.
 const REPORT_LINES: &str = "60";
@@ -78,8 +79,24 @@ impl Builder {
             master = packages::disk(&master, self.layout)?;
         }
         if self.product {
-            master = product::disk(&master, self.layout)?;
+            master = product::disk(&master, self.layout, Place::Container)?;
         }
+        Machine::copy_of(&master, self.layout, name)
+    }
+}
+
+/// btrfstune(8) looks at all mounted devices first, and fails where one goes away meanwhile: another test's.
+fn new_identity(image: &Path) -> Result<()> {
+    with_loop_device(image, |device| {
+        let tune = || run(Command::new("btrfstune").args(["-f", "-m"]).arg(device));
+        tune().or_else(|_| tune()).or_else(|_| tune())?;
+        Ok(())
+    })
+}
+
+impl Machine {
+    /// A machine with a copy of a disk. The name is for humans.
+    pub(crate) fn copy_of(master: &Path, layout: Layout, name: &str) -> Result<Machine> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // A host name: short and unique on this host.
@@ -94,7 +111,7 @@ impl Builder {
             .args(["--reflink=auto", "--sparse=always"])
             .arg(master)
             .arg(&image))?;
-        if self.layout != Layout::Ext4 {
+        if layout != Layout::Ext4 {
             // Kernels before 6.7 do not mount two file systems with the same identity.
             new_identity(&image)?;
         }
@@ -103,22 +120,31 @@ impl Builder {
             disk: Arc::new(Disk {
                 name,
                 image,
-                layout: self.layout,
+                layout,
                 directory,
                 running: AtomicBool::new(false),
             }),
         })
     }
-}
 
-/// btrfstune(8) looks at all mounted devices first, and fails where one goes away meanwhile: another test's.
-fn new_identity(image: &Path) -> Result<()> {
-    let tune = || run(Command::new("btrfstune").args(["-f", "-m"]).arg(image));
-    tune().or_else(|_| tune()).or_else(|_| tune())?;
-    Ok(())
-}
+    /// Its disk image.
+    pub(crate) fn image(&self) -> &Path {
+        &self.disk.image
+    }
 
-impl Machine {
+    /// Fails while it is on.
+    pub(crate) fn must_be_off(&self) -> Result<()> {
+        self.disk.must_be_off()
+    }
+
+    /// Looks at the top of its btrfs, with all its subvolumes below.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+        self.must_be_off()?;
+        let directory = self.disk.directory.path().join("top");
+        let _mounts = open_top(&self.disk.image, &directory)?;
+        look(&directory)
+    }
+
     /// A machine with snapshots, systemd 257 and health-checker installed.
     pub fn new(name: &str) -> Result<Machine> {
         Machine::builder().build(name)

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::run;
 use crate::image::Layout;
+use crate::vm::disk;
 
 /// Subvolumes below `@` that are mounted into every snapshot at the same place, besides `.snapshots`.
 pub(crate) const SUBVOLUMES: [&str; 6] = ["var", "root", "home", "opt", "srv", "usr/local"];
@@ -72,6 +73,35 @@ impl Drop for Mounts {
     }
 }
 
+/// Mount options for the file system of an image, which may be in a partition.
+fn loop_options(image: &Path) -> Result<String> {
+    let offset = disk::root_offset(image)?;
+    Ok(offset.map_or("loop".to_owned(), |offset| format!("loop,offset={offset}")))
+}
+
+/// Gives the file system of an image to a program that wants one by itself: the image, or a device for its partition.
+pub(crate) fn with_loop_device(image: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let Some(offset) = disk::root_offset(image)? else {
+        return work(image);
+    };
+    let device = run(Command::new("losetup")
+        .args(["--find", "--show", "--offset", &offset.to_string()])
+        .arg(image))?;
+    let device = Path::new(device.trim());
+    let result = work(device);
+    run(Command::new("losetup").arg("--detach").arg(device))?;
+    wait_released(image)?;
+    result
+}
+
+/// Mounts a btrfs at its top, with all its subvolumes below.
+pub(crate) fn open_top(image: &Path, directory: &Path) -> Result<Mounts> {
+    let mut mounts = Mounts::new(directory);
+    let options = loop_options(image)? + ",subvolid=5";
+    mounts.mount(image, "btrfs", &options, Path::new(""))?;
+    Ok(mounts)
+}
+
 /// A machine's root file system with everything mounted where the machine has it.
 pub(crate) struct Root {
     path: PathBuf,
@@ -89,10 +119,10 @@ impl Root {
         directory: &Path,
     ) -> Result<Self> {
         let mut mounts = Mounts::new(directory);
-        let options = match number {
-            Some(number) => format!("loop,subvol=@/.snapshots/{number}/snapshot"),
-            None => "loop".to_owned(),
-        };
+        let mut options = loop_options(image)?;
+        if let Some(number) = number {
+            options += &format!(",subvol=@/.snapshots/{number}/snapshot");
+        }
         mounts.mount(image, layout.file_system(), &options, Path::new(""))?;
         let mut unlocked = false;
         if layout == Layout::Snapshots {

@@ -15,8 +15,17 @@ use crate::mounted::Root;
 /// What is installed; all of it decides whether a prepared disk is still right.
 const INSTALLED: [&str; 5] = ["Makefile", "units", "plugins", "docs", "dist"];
 
+/// What a machine is booted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A container, in which the runner has to be allowed to act.
+    Container,
+    /// A whole machine, with the settings of a new installation.
+    VirtualMachine,
+}
+
 /// The disk image of a machine in a layout, with health-checker installed and enabled.
-pub(crate) fn disk(plain: &Path, layout: Layout) -> Result<PathBuf> {
+pub(crate) fn disk(plain: &Path, layout: Layout, place: Place) -> Result<PathBuf> {
     let (source, programs) = (source(), programs());
     let mut recipe = Recipe::new()
         .add(plain.as_os_str().as_encoded_bytes())
@@ -39,7 +48,7 @@ pub(crate) fn disk(plain: &Path, layout: Layout) -> Result<PathBuf> {
             .arg(image))?;
         let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
         let root = Root::open(image, layout, None, directory.path())?;
-        install(root.path(), source, &programs)
+        install(root.path(), source, &programs, place)
     })
 }
 
@@ -82,7 +91,7 @@ fn binaries(programs: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Installs as an administrator would, and lets the runner act in a container.
-fn install(root: &Path, source: &Path, programs: &Path) -> Result<()> {
+fn install(root: &Path, source: &Path, programs: &Path, place: Place) -> Result<()> {
     run(Command::new("make")
         .arg("--directory")
         .arg(source)
@@ -95,11 +104,10 @@ fn install(root: &Path, source: &Path, programs: &Path) -> Result<()> {
     run(Command::new("systemctl")
         .arg(format!("--root={}", root.display()))
         .args(["enable", "health-checker.service"]))?;
-    write_file(
-        root,
-        "/etc/health-checker/health-checker.conf",
-        "[Boot]\nActInContainer=yes\n",
-    )?;
+    if place == Place::Container {
+        let settings = "[Boot]\nActInContainer=yes\n";
+        write_file(root, "/etc/health-checker/health-checker.conf", settings)?;
+    }
     let catalog = root.join("usr/lib/systemd/catalog");
     if fs::exists(&catalog).is_ok_and(|exists| exists) {
         run(Command::new("journalctl")
@@ -132,7 +140,7 @@ mod tests {
         write_file(&source, "health-checker", "program").unwrap();
         write_file(&source, "health-checker.d", "not a program").unwrap();
         assert_eq!(binaries(&source).unwrap(), [source.join("health-checker")]);
-        install(&root, &source, &source).unwrap();
+        install(&root, &source, &source, Place::Container).unwrap();
         let link = root.join("etc/systemd/system/multi-user.target.wants/health-checker.service");
         assert!(link.is_symlink());
         let settings =

@@ -47,7 +47,7 @@ pub fn check_host() -> Result<()> {
 }
 
 /// Whether a program is found, also where `PATH` lacks the administrator's directories.
-fn installed(tool: &str) -> bool {
+pub(crate) fn installed(tool: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let admin = ["/usr/sbin", "/sbin"].map(PathBuf::from);
     env::split_paths(&path)

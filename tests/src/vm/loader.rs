@@ -1,0 +1,102 @@
+//! Owns the choice of a boot loader, and what all of them take from a snapshot: kernel, initrd, command line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::{run, text};
+use crate::snapshots::number_of;
+
+/// What boots a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loader {
+    /// QEMU itself, with the kernel of the default snapshot. The fastest.
+    Direct,
+    /// GRUB for BIOS, with its environment block on the EFI system partition. The kernel of the default snapshot.
+    Grub,
+    /// systemd-boot for UEFI, with one entry for each snapshot and boot counting. The default subvolume does not matter.
+    SystemdBoot,
+}
+
+/// What boots a snapshot.
+#[derive(Clone, Debug)]
+pub(crate) struct Kernel {
+    pub(crate) number: u64,
+    /// What the snapshot has in `/etc/kernel/cmdline`.
+    pub(crate) options: String,
+}
+
+impl Kernel {
+    /// The kernel of a snapshot, below the top of its file system.
+    pub(crate) fn of(top: &Path, number: u64) -> Self {
+        let root = top.join(format!("@/.snapshots/{number}/snapshot"));
+        let options = fs::read_to_string(root.join("etc/kernel/cmdline")).unwrap_or_default();
+        Kernel {
+            number,
+            options: options.trim().to_owned(),
+        }
+    }
+
+    /// The kernels of all snapshots, by number.
+    pub(crate) fn all(top: &Path) -> Result<Vec<Self>> {
+        let directory = top.join("@/.snapshots");
+        let entries = fs::read_dir(&directory)
+            .with_context(|| format!("cannot read '{}'", directory.display()))?;
+        let mut numbers: Vec<u64> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers
+            .into_iter()
+            .map(|number| Kernel::of(top, number))
+            .collect())
+    }
+
+    /// The files of kernel and initrd.
+    pub(crate) fn files(&self, top: &Path) -> [PathBuf; 2] {
+        let boot = top.join(format!("@/.snapshots/{}/snapshot/boot", self.number));
+        [boot.join("vmlinuz"), boot.join("initrd.img")]
+    }
+}
+
+/// The number of the default snapshot.
+pub(crate) fn default_of(top: &Path) -> Result<u64> {
+    let answer = run(Command::new("btrfs")
+        .args(["subvolume", "get-default"])
+        .arg(top))?;
+    answer
+        .split_whitespace()
+        .last()
+        .and_then(number_of)
+        .with_context(|| format!("the default subvolume is no snapshot: '{}'", answer.trim()))
+}
+
+/// The snapshot that a kernel command line names, if it names one.
+pub(crate) fn named_in(command_line: &str) -> Option<u64> {
+    command_line
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix("rootflags=subvol="))
+        .find_map(number_of)
+}
+
+/// Reads a file that may hold anything.
+pub(crate) fn read_lossy(path: &Path) -> String {
+    text(&fs::read(path).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named_in;
+
+    #[test]
+    fn snapshot_of_a_command_line() {
+        assert_eq!(
+            named_in("root=/dev/vda3 rootflags=subvol=@/.snapshots/12/snapshot quiet"),
+            Some(12)
+        );
+        assert_eq!(named_in("root=/dev/vda3 quiet"), None);
+    }
+}
