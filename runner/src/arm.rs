@@ -41,6 +41,16 @@ pub fn arm(root: &Root) -> Result<()> {
     let Some(booted) = machine.booted().cloned() else {
         return Ok(());
     };
+    if machine.half_rolled_back().is_some() {
+        log::warn!("a rollback was interrupted before the boot loader knew of it: finishing it");
+        let finding = Finding::unjudged(vec![Outcome::finding(
+            "boot",
+            UNIT,
+            Severity::Required,
+            "was booted once more in the middle of a rollback".to_owned(),
+        )]);
+        return go_back(&mut machine, &finding);
+    }
     let died = machine.state.unjudged(&booted, &machine.boot, End::None);
     let shut_down = machine
         .state

@@ -136,6 +136,18 @@ impl Machine {
         }
     }
 
+    /// Where a rollback was going to that got as far as the default subvolume when the power failed: the boot loader was
+    /// not told, and booted the bad snapshot once more. It is to be finished, a bounded number of times.
+    pub fn half_rolled_back(&self) -> Option<SnapshotId> {
+        let (incident, booted) = (self.state.open_incident()?, self.booted()?);
+        let target = incident.interrupted_target()?;
+        let is_half = Some(target.id) == self.default_id
+            && target != booted
+            && incident.has_failed(booted)
+            && incident.rollback(&self.boot) == Step::Available;
+        is_half.then(|| target.clone())
+    }
+
     /// Asks the boot loader what it did. Not early in a boot: its partition need not be mounted yet.
     pub fn ask_boot_loader(&mut self) {
         let default = self.default_id;
@@ -203,7 +215,9 @@ impl Machine {
                 Restraint::Container,
             ),
             (
-                !self.is_default() && self.fallen_from.is_none(),
+                !self.is_default()
+                    && self.fallen_from.is_none()
+                    && self.half_rolled_back().is_none(),
                 Restraint::NotDefault,
             ),
             (!self.config.errors.is_empty(), Restraint::Configuration),

@@ -234,3 +234,18 @@ fn killed_at_random_moments_it_always_ends_in_the_good_snapshot() {
         machine.delete_snapshot(update).unwrap();
     }
 }
+
+#[test]
+fn power_cut_before_the_boot_loader_knew_of_a_rollback() {
+    let machine = machine("half");
+    let update = broken_update(&machine, |_| {});
+    arm(&machine, "default-set", "hold");
+    cut_at_step(&machine);
+    assert_eq!(machine.default_snapshot().unwrap(), 1);
+    // A boot loader with entries of its own boots the bad one again: no boot by hand, but a rollback to be finished.
+    let mut boot = machine.boot_from(update).unwrap();
+    assert_eq!(boot.wait_verdict(LIMIT).unwrap(), Ended::Rebooted);
+    drop(boot);
+    let last = goes_on(&machine, update, &[GOOD]);
+    end(&machine, last, update, 2);
+}
