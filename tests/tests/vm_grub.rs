@@ -1,0 +1,71 @@
+//! Whole machines with GRUB: it counts boots that were never judged, and boots the last known good snapshot.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod vm_stories;
+
+use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
+use machine::vm::{Loader, Vm, course};
+use vm_stories::{
+    LIMIT, broken, goes_on, is_undone, known_good, no_initrd, no_libc, no_root, tries, undone,
+};
+
+fn variable(vm: &Vm, name: &str) -> Option<String> {
+    let mut all = vm.grubenv().unwrap().into_iter();
+    all.find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+/// Nothing is pending, and snapshot 1 is where GRUB would go.
+fn assert_told(vm: &Vm) {
+    assert_eq!(variable(vm, "health_checker_left"), None);
+    assert_eq!(variable(vm, "health_checker_good").as_deref(), Some("1"));
+}
+
+#[test]
+fn boots_that_die_before_anything_of_us_runs() {
+    let vm = known_good("grub-dies", Loader::Grub);
+    assert_told(&vm);
+    let (boots, why) = undone(&vm, "the kernel panics", &[Panic], no_initrd);
+    assert!(
+        boots[1].said("health-checker.boot=fallback"),
+        "{}",
+        boots[1].tail()
+    );
+    assert!(
+        why.contains("the boot loader went back to snapshot 1"),
+        "{why}"
+    );
+    assert_told(&vm);
+    let (_, why) = undone(&vm, "/usr is broken", &[Panic], no_libc);
+    assert!(
+        why.contains("the boot loader went back to snapshot 1"),
+        "{why}"
+    );
+    assert_told(&vm);
+    undone(&vm, "no root file system", &[Reset], no_root);
+    assert_told(&vm);
+}
+
+#[test]
+fn good_and_bad_updates() {
+    let vm = known_good("grub-updates", Loader::Grub);
+    undone(&vm, "judged unhealthy", &[Reset], broken);
+    assert_told(&vm);
+    // The power fails in the first boot of a bad update, as early as possible.
+    let bad = vm.update(broken).unwrap();
+    let marker = format!("test-machine: snapshot {bad} is booted");
+    let boot = vm.kill_at(&marker, LIMIT).unwrap();
+    assert_eq!(course(&[boot]), [(bad, Killed)]);
+    assert_eq!(variable(&vm, "health_checker_left").as_deref(), Some("0"));
+    is_undone(&vm, bad, &[]);
+    assert_told(&vm);
+    let good = vm.update(|root| tries(root, 2)).unwrap();
+    goes_on(&vm, &[(good, PoweredOff)]);
+    assert_eq!(vm.status().unwrap().known_good(), [good, 1]);
+    assert_eq!(variable(&vm, "health_checker_left"), None);
+    assert_eq!(variable(&vm, "health_checker_good"), Some(good.to_string()));
+    // Two boots are granted from now on.
+    let bad = vm.update(no_initrd).unwrap();
+    goes_on(&vm, &[(bad, Panic), (bad, Panic), (good, PoweredOff)]);
+    assert_eq!(vm.default_snapshot().unwrap(), good);
+    assert!(vm.status().unwrap().bad().contains(&bad));
+}

@@ -1,0 +1,204 @@
+//! Owns what the tests of virtual machines share: a machine with a known good snapshot, updates that break it in all ways,
+//! and stories about them, several on one machine.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "helpers of several test programs"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+use machine::vm::Ended::{self, Killed, PoweredOff};
+use machine::vm::{Loader, Run, Vm, VmBoot, course};
+use machine::{Status, VENDOR_PLUGINS, write_file, write_plugin, write_unit};
+
+/// For one boot; an emulated machine on a busy host is slow.
+pub const LIMIT: Duration = Duration::from_secs(300);
+const CONFIGURATION: &str = "/etc/health-checker/health-checker.conf.d/test.conf";
+/// Fails where a file says so.
+const CHECK: &str = "#!/bin/sh\ntest ! -e /usr/broken && test ! -e /etc/failing\n";
+
+/// A machine whose snapshot 1 is known good.
+pub fn known_good(name: &str, loader: Loader) -> Vm {
+    known_good_with(name, loader, |_| Ok(()))
+}
+
+/// The same, with something else in snapshot 1.
+pub fn known_good_with(name: &str, loader: Loader, edit: impl FnOnce(&Path) -> Result<()>) -> Vm {
+    let vm = Vm::new(name, loader).unwrap();
+    vm.edit(|root| {
+        edit(root)?;
+        write_plugin(root, VENDOR_PLUGINS, "whole", CHECK)
+    })
+    .unwrap();
+    let boots = vm.run_until_off(1).unwrap();
+    assert_eq!(course(&boots), [(1, PoweredOff)], "{}", boots[0].tail());
+    assert_eq!(vm.status().unwrap().known_good(), [1]);
+    vm
+}
+
+/// Lets the machine go on by itself: the snapshots and ends of its boots must be exactly these.
+pub fn goes_on(vm: &Vm, expected: &[(u64, Ended)]) -> Vec<VmBoot> {
+    let boots = vm.run_until_off(expected.len() + 2).unwrap();
+    let tails: Vec<String> = boots.iter().map(VmBoot::tail).collect();
+    assert_eq!(course(&boots), expected, "{}", tails.join("\n-----\n"));
+    boots
+}
+
+/// An update of snapshot 1 that is undone: its boots end like this, then the machine is back in snapshot 1, healthy, and
+/// can tell what happened. Gives the boots and the incident's message.
+pub fn undone(
+    vm: &Vm,
+    what: &str,
+    ends: &[Ended],
+    edit: impl FnOnce(&Path) -> Result<()>,
+) -> (Vec<VmBoot>, String) {
+    println!("{what}");
+    let bad = vm.update(edit).unwrap();
+    is_undone(vm, bad, ends)
+}
+
+/// The same for an update that is there already.
+pub fn is_undone(vm: &Vm, bad: u64, ends: &[Ended]) -> (Vec<VmBoot>, String) {
+    let mut expected: Vec<(u64, Ended)> = ends.iter().map(|&ended| (bad, ended)).collect();
+    expected.push((1, PoweredOff));
+    let boots = goes_on(vm, &expected);
+    let status = vm.status().unwrap();
+    assert_back(&status, bad);
+    assert_eq!(vm.default_snapshot().unwrap(), 1);
+    let failed = status.incident()["failed"].as_array().unwrap();
+    let messages: Vec<&str> = failed
+        .iter()
+        .filter_map(|check| check["message"].as_str())
+        .collect();
+    let messages = messages.join("\n");
+    forget(vm, bad);
+    (boots, messages)
+}
+
+/// Healthy in snapshot 1, with an incident that ended and a snapshot that is known to be bad.
+fn assert_back(status: &Status, bad: u64) {
+    assert_eq!(status.verdict().1, "none", "{status:#?}");
+    assert!(["healthy", "degraded"].contains(&status.verdict().0));
+    assert_eq!(status.known_good(), [1]);
+    assert!(status.bad().contains(&bad), "{status:#?}");
+    assert!(status.incident()["ended"].is_object(), "{status:#?}");
+    assert_eq!(status.0["snapshot"]["default"], true);
+}
+
+/// Makes room for the next story.
+fn forget(vm: &Vm, bad: u64) {
+    vm.delete_snapshot(bad).unwrap();
+    let of_bad = |name: &&String| {
+        name.strip_prefix(&format!("snap-{bad}"))
+            .is_some_and(|rest| rest.starts_with(['+', '.']))
+    };
+    for entry in vm.esp_entries().unwrap().iter().filter(of_bad) {
+        vm.esp_remove(&format!("loader/entries/{entry}")).unwrap();
+    }
+}
+
+/// Cuts the power where the program stands still at a named step (`fail_point.rs`).
+pub fn cut_at_step(vm: &Vm, step: &str) -> VmBoot {
+    let unit = format!(
+        "[Service]\nType=simple\nExecStart=/bin/sh -c 'echo \"{step} hold\" > /run/health-checker-fail-point; \
+         until [ -e /run/health-checker-fail-point.reached ]; do sleep 0.2; done; echo test: stands still > /dev/console'\n"
+    );
+    let mut run = Run::within(LIMIT);
+    run.units = vec![("fail-point.service", &unit)];
+    run.kill_at = Some("test: stands still");
+    let boot = vm.run(&run).unwrap();
+    assert_eq!(boot.ended, Killed, "at '{step}'\n{}", boot.tail());
+    boot
+}
+
+/// Cuts the power as soon as the boot is counted, long before its verdict.
+pub fn cut_when_counted(vm: &Vm) -> VmBoot {
+    let unit = "[Unit]\nDefaultDependencies=no\nAfter=health-checker-arm.service\n[Service]\nType=oneshot\n\
+        ExecStart=/bin/sh -c 'echo test: counted > /dev/console; exec sleep 60'\n";
+    let mut run = Run::within(LIMIT);
+    run.units = vec![("counted.service", unit)];
+    run.kill_at = Some("test: counted");
+    let boot = vm.run(&run).unwrap();
+    assert_eq!(boot.ended, Killed, "{}", boot.tail());
+    boot
+}
+
+/// Fails its check.
+pub fn broken(root: &Path) -> Result<()> {
+    write_file(root, "/usr/broken", "")
+}
+
+/// No init, as after an update that was cut off.
+pub fn no_init(root: &Path) -> Result<()> {
+    fs::remove_file(root.join("usr/lib/systemd/systemd"))?;
+    let _ = fs::remove_file(root.join("usr/sbin/init"));
+    Ok(())
+}
+
+/// A userspace that cannot run anything.
+pub fn no_libc(root: &Path) -> Result<()> {
+    for name in ["libc.so.6", "ld-linux-x86-64.so.2"] {
+        fs::remove_file(root.join("usr/lib/x86_64-linux-gnu").join(name))?;
+    }
+    Ok(())
+}
+
+/// An initrd that the kernel cannot read: it panics, having no root file system.
+pub fn no_initrd(root: &Path) -> Result<()> {
+    let link = root.join("boot/initrd.img");
+    fs::remove_file(&link)?;
+    fs::write(&link, "damaged\n")?;
+    Ok(())
+}
+
+/// A root file system that is not there; the initrd gives up after a moment.
+pub fn no_root(root: &Path) -> Result<()> {
+    let path = root.join("etc/kernel/cmdline");
+    let line = fs::read_to_string(&path)?;
+    let line = line.replace("root=/dev/vda3", "root=/dev/vda9 rootdelay=2");
+    assert!(line.contains("vda9"), "{line}");
+    fs::write(path, line)?;
+    Ok(())
+}
+
+/// Hangs before anything of multi-user.target is started; the deadline is near.
+pub fn hanging(root: &Path) -> Result<()> {
+    write_file(root, CONFIGURATION, "[Boot]\nDeadlineSec=90s\n")?;
+    let unit = "[Unit]\nDefaultDependencies=no\nBefore=sysinit.target\n[Service]\nType=oneshot\n\
+        ExecStart=/bin/sleep infinity\nTimeoutStartSec=infinity\n[Install]\nWantedBy=sysinit.target\n";
+    write_unit(root, "hangs.service", unit)
+}
+
+/// A local file system that must be mounted and cannot be.
+pub fn broken_fstab(root: &Path) -> Result<()> {
+    let path = root.join("etc/fstab");
+    let fstab = fs::read_to_string(&path)?;
+    let line = "/dev/nowhere /srv/data ext4 x-systemd.device-timeout=1s 0 0\n";
+    fs::write(path, format!("{fstab}{line}"))?;
+    Ok(())
+}
+
+/// Nobody answers on the bus.
+pub fn no_dbus(root: &Path) -> Result<()> {
+    fs::remove_file(root.join("usr/bin/dbus-daemon"))?;
+    Ok(())
+}
+
+/// health-checker itself cannot be executed.
+pub fn broken_program(root: &Path) -> Result<()> {
+    write_plugin(root, "/usr/sbin", "health-checker", "damaged\n")?;
+    Ok(())
+}
+
+/// So many boots are granted to a new snapshot.
+pub fn tries(root: &Path, number: u32) -> Result<()> {
+    write_file(
+        root,
+        CONFIGURATION,
+        format!("[Escalation]\nTries={number}\n"),
+    )
+}
