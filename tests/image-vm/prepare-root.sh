@@ -89,7 +89,14 @@ install -d "$root/etc/kernel"
 echo 'root=/dev/vda3 rootfstype=btrfs rw console=ttyS0 panic=-1 loglevel=4 systemd.show_status=0' \
     'TERM=dumb mitigations=off lsm=landlock audit=0' \
     > "$root/etc/kernel/cmdline"
-mkdir -p "$root/boot/efi"
+
+# GRUB: no menu, and a place on the command line for what one boot is to have besides.
+mkdir -p "$root/boot/efi" "$root/etc/default/grub.d"
+ln -s efi/grub "$root/boot/grub"
+# shellcheck disable=SC2016 # for who reads the file
+printf '%s\n' GRUB_DEFAULT=0 GRUB_TIMEOUT=0 GRUB_TERMINAL=serial GRUB_SERIAL_COMMAND='"serial --unit=0 --speed=115200"' \
+    'GRUB_CMDLINE_LINUX="$(cat /etc/kernel/cmdline)"' 'GRUB_CMDLINE_LINUX_DEFAULT="\$test_machine"' \
+    GRUB_DISABLE_OS_PROBER=true GRUB_DISABLE_RECOVERY=true > "$root/etc/default/grub"
 
 # Mounting costs half a second in an emulator: only what health-checker uses.
 sed -i -e '\|^/rootdev /\(root\|home\|opt\|srv\) |d' "$root/etc/fstab"

@@ -83,7 +83,12 @@ fn a_panic_and_a_watchdog_reset_are_told_apart() {
     let mut run = Run::within(LIMIT);
     run.arguments = vec!["rdinit=/bin/false"];
     let boot = vm.run(&run).unwrap();
-    assert_eq!((boot.snapshot, boot.ended), (Some(1), Panic), "{}", boot.tail());
+    assert_eq!(
+        (boot.snapshot, boot.ended),
+        (Some(1), Panic),
+        "{}",
+        boot.tail()
+    );
 
     // PID 1 catches the signal and stands still: nobody feeds the watchdog any more.
     let mut run = Run::within(LIMIT);
@@ -92,5 +97,10 @@ fn a_panic_and_a_watchdog_reset_are_told_apart() {
     let freeze = "[Service]\nExecStart=/bin/kill -SEGV 1\n";
     run.units = vec![("freeze.service", freeze)];
     let boot = vm.run(&run).unwrap();
-    assert_eq!((boot.snapshot, boot.ended), (Some(1), Watchdog), "{}", boot.tail());
+    assert_eq!(
+        (boot.snapshot, boot.ended),
+        (Some(1), Watchdog),
+        "{}",
+        boot.tail()
+    );
 }

@@ -125,7 +125,10 @@ fn root() -> Result<PathBuf> {
 }
 
 /// Runs one of our scripts with mounts of its own.
-fn in_namespace(script: &str, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+pub(crate) fn in_namespace(
+    script: &str,
+    arguments: impl FnOnce(&mut Command) -> &mut Command,
+) -> Result<()> {
     let mut command = Command::new("unshare");
     command.args(["--mount", "--propagation", "private"]);
     run(arguments(command.arg(scripts().join(script))))?;

@@ -39,22 +39,6 @@ impl Kernel {
         }
     }
 
-    /// The kernels of all snapshots, by number.
-    pub(crate) fn all(top: &Path) -> Result<Vec<Self>> {
-        let directory = top.join("@/.snapshots");
-        let entries = fs::read_dir(&directory)
-            .with_context(|| format!("cannot read '{}'", directory.display()))?;
-        let mut numbers: Vec<u64> = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .collect();
-        numbers.sort_unstable();
-        Ok(numbers
-            .into_iter()
-            .map(|number| Kernel::of(top, number))
-            .collect())
-    }
-
     /// The files of kernel and initrd.
     pub(crate) fn files(&self, top: &Path) -> [PathBuf; 2] {
         let boot = top.join(format!("@/.snapshots/{}/snapshot/boot", self.number));

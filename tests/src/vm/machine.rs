@@ -55,8 +55,8 @@ impl Vm {
             let variables = vm.machine.image().with_file_name("efi-variables");
             fs::copy(FIRMWARE_VARIABLES, &variables)
                 .with_context(|| format!("cannot write '{}'", variables.display()))?;
-            vm.add_entry(1)?;
         }
+        vm.add_entry(1)?;
         Ok(vm)
     }
 
@@ -86,7 +86,7 @@ impl Vm {
             Loader::Grub => self.machine.look(|top| {
                 let number = default_of(top)?;
                 default = Some(number);
-                grub::configure(&self.esp, number, &Kernel::all(top)?, &arguments)
+                grub::take_config(&self.esp, top, number, &arguments)
             })?,
             Loader::SystemdBoot => {}
         }
@@ -137,18 +137,22 @@ impl Vm {
     }
 
     /// An update while it is off: a new snapshot of the default one, edited and made the default, with an entry of its
-    /// own for systemd-boot.
+    /// own for the boot loader.
     pub fn update<T>(&self, edit: impl FnOnce(&Path) -> Result<T>) -> Result<u64> {
         let number = self.machine.update(edit)?;
-        if self.loader == Loader::SystemdBoot {
-            self.add_entry(number)?;
-        }
+        self.add_entry(number)?;
         Ok(number)
     }
 
-    fn add_entry(&self, number: u64) -> Result<()> {
-        self.machine
-            .look(|top| systemd_boot::add_entry(&self.esp, &Kernel::of(top, number), top))
+    /// Does what an update does so that the boot loader knows of a snapshot; again, where its kernel was changed.
+    pub fn add_entry(&self, number: u64) -> Result<()> {
+        match self.loader {
+            Loader::Direct => Ok(()),
+            Loader::Grub => self.edit_snapshot(number, grub::make_config),
+            Loader::SystemdBoot => self
+                .machine
+                .look(|top| systemd_boot::add_entry(&self.esp, &Kernel::of(top, number), top)),
+        }
     }
 
     /// What health-checker said of the last boot that stayed up.
