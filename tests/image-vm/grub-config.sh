@@ -1,16 +1,11 @@
 #!/bin/sh
-# Runs grub-mkconfig(8) in a snapshot, for '/boot/grub.cfg' there (run on the host, as root, in a mount namespace of
-# its own). The host may not be able to mount the EFI system partition: another file system that GRUB can write is in
+# Runs grub-mkconfig(8) in a snapshot, for '/boot/grub.cfg' there (run by in-namespace.sh). The host may not be able to mount the EFI system partition: another file system that GRUB can write is in
 # its place.
 #
 #   grub-config.sh ROOT
 set -eu
 root=$1
 
-mount -t proc proc "$root/proc"
-mount -t tmpfs tmpfs "$root/run"
-mount -t tmpfs tmpfs "$root/tmp"
-mount --bind /dev "$root/dev"
 truncate --size=8M "$root/run/esp"
 mkfs.ext4 -q "$root/run/esp"
 mount -o loop "$root/run/esp" "$root/boot/efi"

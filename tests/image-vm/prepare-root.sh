@@ -1,7 +1,6 @@
 #!/bin/sh
 # Makes the root of a container machine one of a virtual machine: kernel, initrd tools and boot loaders added, disk
-# names of QEMU, and units masked that only a whole machine has (run on the host, as root, in a mount namespace of
-# its own).
+# names of QEMU, and units masked that only a whole machine has (run by in-namespace.sh).
 #
 #   prepare-root.sh ROOT APT_SETTINGS PACKAGE…
 set -eu
@@ -10,9 +9,6 @@ settings=$2
 here=$(dirname "$0")
 shift 2
 
-mount -t proc proc "$root/proc"
-mount -t tmpfs tmpfs "$root/run"
-mount --bind /dev "$root/dev"
 cp "$settings" "$root/run/apt.conf"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive APT_CONFIG=/run/apt.conf chroot "$root" "$@"; }

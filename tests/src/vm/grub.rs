@@ -57,7 +57,7 @@ pub(crate) fn embed(disk: &File, boot: &Path, core: &Path) -> Result<()> {
 
 /// Makes the configuration of a snapshot, as an update does; it lies in the snapshot.
 pub(crate) fn make_config(root: &Path) -> Result<()> {
-    in_namespace("grub-config.sh", |script| script.arg(root))
+    in_namespace("grub-config.sh", root, &[])
 }
 
 /// Copies the configuration of the default snapshot to where GRUB reads it.
@@ -67,4 +67,18 @@ pub(crate) fn take_config(esp: &Esp, top: &Path, default: u64, arguments: &str) 
         fs::read_to_string(&path).with_context(|| format!("cannot read '{}'", path.display()))?;
     let words = format!("set test_machine='{arguments}'\nexport test_machine\n");
     esp.write("grub/grub.cfg", words + &config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_an_environment_block() {
+        let mut block = empty_environment();
+        assert_eq!((variables(&block), block.len()), (Vec::new(), 1024));
+        let text = b"# GRUB Environment Block\nname=a=b\n#####";
+        block[..text.len()].copy_from_slice(text);
+        assert_eq!(variables(&block), [("name".to_owned(), "a=b".to_owned())]);
+    }
 }

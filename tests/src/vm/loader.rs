@@ -2,11 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result};
-
-use crate::command::{run, text};
+use crate::command::text;
 use crate::snapshots::number_of;
 
 /// What boots a machine.
@@ -44,18 +41,6 @@ impl Kernel {
         let boot = top.join(format!("@/.snapshots/{}/snapshot/boot", self.number));
         [boot.join("vmlinuz"), boot.join("initrd.img")]
     }
-}
-
-/// The number of the default snapshot.
-pub(crate) fn default_of(top: &Path) -> Result<u64> {
-    let answer = run(Command::new("btrfs")
-        .args(["subvolume", "get-default"])
-        .arg(top))?;
-    answer
-        .split_whitespace()
-        .last()
-        .and_then(number_of)
-        .with_context(|| format!("the default subvolume is no snapshot: '{}'", answer.trim()))
 }
 
 /// The snapshot that a kernel command line names, if it names one.

@@ -10,11 +10,12 @@ use serde_json::Value;
 use crate::files::append;
 use crate::image::Layout;
 use crate::machine::Machine;
+use crate::snapshots::default_snapshot;
 use crate::status::Status;
 
 use super::boot::{Ended, VmBoot};
 use super::esp::Esp;
-use super::loader::{Kernel, Loader, default_of};
+use super::loader::{Kernel, Loader};
 use super::qemu::{FIRMWARE_VARIABLES, Hardware, Run};
 use super::{direct, disk, grub, setup, systemd_boot};
 
@@ -76,7 +77,7 @@ impl Vm {
         let arguments = run.arguments.join(" ");
         match self.loader {
             Loader::Direct => self.machine.look(|top| {
-                let kernel = Kernel::of(top, default_of(top)?);
+                let kernel = Kernel::of(top, default_snapshot(top)?);
                 default = Some(kernel.number);
                 let directory = hardware.disk.parent().unwrap_or(Path::new("/"));
                 let files = direct::copy_out(&kernel, top, directory)?;
@@ -84,7 +85,7 @@ impl Vm {
                 Ok(())
             })?,
             Loader::Grub => self.machine.look(|top| {
-                let number = default_of(top)?;
+                let number = default_snapshot(top)?;
                 default = Some(number);
                 grub::take_config(&self.esp, top, number, &arguments)
             })?,
@@ -214,7 +215,7 @@ impl Vm {
 
     /// The number of the default snapshot.
     pub fn default_snapshot(&self) -> Result<u64> {
-        self.machine.look(default_of)
+        self.machine.look(default_snapshot)
     }
 
     /// Makes a snapshot the default.
