@@ -1,4 +1,4 @@
-# health-checker: 'make demo' shows it, 'make check' tests it, 'make install' installs it.
+# health-checker: 'make demo' shows it, 'make check' and 'make check-vm' test it, 'make install' installs it.
 #
 # Directories can be overridden: make install PREFIX=/usr SYSTEMD_UNIT_DIR=/usr/lib/systemd/system …
 
@@ -33,7 +33,7 @@ CHECKS = $(wildcard plugins/checks.d/*.check)
 PLUGINS = $(wildcard plugins/libexec/*)
 
 .PHONY: all build install install-checks uninstall uninstall-checks install-grub uninstall-grub install-dracut \
-	uninstall-dracut install-initramfs-tools uninstall-initramfs-tools install-bls uninstall-bls setup check demo bench clean
+	uninstall-dracut install-initramfs-tools uninstall-initramfs-tools install-bls uninstall-bls setup check check-vm demo bench clean
 
 all: build
 
@@ -138,6 +138,9 @@ setup:
 
 check:
 	tests/check.sh
+
+check-vm:
+	tests/check-vm.sh
 
 demo: setup build
 	$(CARGO) run --quiet --release --locked --package health-checker-tests --bin demo

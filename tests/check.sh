@@ -8,37 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 unset HEALTH_CHECKER_BIN_DIR
 export CARGO_TARGET_DIR=$PWD/target CARGO_TERM_COLOR=never
 
-log=$(mktemp) || exit 1
-trap 'rm -f "$log"' EXIT
-table=
-passed=0
-failed=0
-start=$SECONDS
-
-# step NAME COMMAND…: runs and times it, and adds its tests to the sum; without tests it counts as one.
-step() {
-    local name=$1 began=$SECONDS result=ok good bad
-    shift
-    printf '\n=== %s: %s\n' "$name" "$*"
-    "$@" 2>&1 < /dev/null | tee "$log" || result=FAILED
-    good=$(sum passed)
-    bad=$(sum failed)
-    # No test failed, but the step did (it may not even have been built), or it has no tests.
-    if [ "$result" = FAILED ] && [ "$bad" -eq 0 ]; then
-        bad=1
-    elif [ "$good$bad" = 00 ]; then
-        good=1
-    fi
-    passed=$((passed + good))
-    failed=$((failed + bad))
-    table+=$(printf '%-28s %-7s %5d s %5d passed %3d failed' "$name" "$result" $((SECONDS - began)) "$good" "$bad")$'\n'
-}
-
-# sum passed|failed: of all lines 'test result: ok. 3 passed; 0 failed; …' of the step.
-sum() {
-    awk -v what="$1" '/^test result: / { for (i = 2; i <= NF; i++) if ($i ~ "^" what ";?$") sum += $(i - 1) }
-        END { print sum + 0 }' "$log"
-}
+# shellcheck source=/dev/null # checked by itself
+. tests/steps.sh
 
 # All scripts of the tree; those of generator/tests/cases are plugins that are odd on purpose.
 shell_scripts() {
@@ -77,10 +48,10 @@ for target in tests/tests/*.rs tests/tests/*/main.rs; do
     name=${target#tests/tests/}
     name=${name%.rs}
     name=${name%/main}
-    [ "$name" = units ] || [ ! -f "$target" ] || boot_tests+=(--test "$name")
+    # 'vm_…' are those of check-vm.sh.
+    case $name in units | vm_*) continue ;; esac
+    [ ! -f "$target" ] || boot_tests+=(--test "$name")
 done
 step 'boot tests' cargo test --package health-checker-tests "${boot_tests[@]}" --locked --no-fail-fast
 
-printf '\n=== Summary, %d s in all\n%s\n' $((SECONDS - start)) "$table"
-echo "$passed passed, $failed failed"
-[ "$failed" -eq 0 ]
+summary

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what building and testing health-checker needs on a Debian 12 or 13 host; called by 'make check' and 'make demo'.
-# Says what it installs, and does nothing where everything is there. Needs only the host's own Debian mirror.
+# With '--vm', also what virtual machines need. Says what it installs, and does nothing where everything is there. Needs only the host's own Debian mirror.
 set -eu
 
 packages="mmdebstrap debian-archive-keyring btrfs-progs e2fsprogs systemd-container dbus util-linux
     libsystemd-dev pkg-config gcc libc6-dev make shellcheck busybox-static grub-common grub-emu"
+[ "${1:-}" != --vm ] || packages="$packages qemu-system-x86 ovmf mtools fdisk"
 
 missing=
 for package in $packages; do

@@ -1,15 +1,12 @@
 #!/bin/sh
 # Makes what boots a virtual machine from its root: the initrd, with all hooks that are installed there now, and the
-# images of the boot loaders (run on the host, as root, in a mount namespace of its own).
+# images of the boot loaders (run by in-namespace.sh).
 #
 #   boot-files.sh ROOT OUTPUT_DIRECTORY
 set -eu
 root=$1
 output=$2
 
-mount -t proc proc "$root/proc"
-mount -t tmpfs tmpfs "$root/run"
-mount --bind /dev "$root/dev"
 inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" "$@"; }
 
 inside update-initramfs -u -k all

@@ -1,7 +1,6 @@
 #!/bin/sh
 # Makes the root of a container machine one of a virtual machine: kernel, initrd tools and boot loaders added, disk
-# names of QEMU, and units masked that only a whole machine has (run on the host, as root, in a mount namespace of
-# its own).
+# names of QEMU, and units masked that only a whole machine has (run by in-namespace.sh).
 #
 #   prepare-root.sh ROOT APT_SETTINGS PACKAGE…
 set -eu
@@ -10,9 +9,6 @@ settings=$2
 here=$(dirname "$0")
 shift 2
 
-mount -t proc proc "$root/proc"
-mount -t tmpfs tmpfs "$root/run"
-mount --bind /dev "$root/dev"
 cp "$settings" "$root/run/apt.conf"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive APT_CONFIG=/run/apt.conf chroot "$root" "$@"; }
@@ -89,7 +85,14 @@ install -d "$root/etc/kernel"
 echo 'root=/dev/vda3 rootfstype=btrfs rw console=ttyS0 panic=-1 loglevel=4 systemd.show_status=0' \
     'TERM=dumb mitigations=off lsm=landlock audit=0' \
     > "$root/etc/kernel/cmdline"
-mkdir -p "$root/boot/efi"
+
+# GRUB: no menu, and a place on the command line for what one boot is to have besides.
+mkdir -p "$root/boot/efi" "$root/etc/default/grub.d"
+ln -s efi/grub "$root/boot/grub"
+# shellcheck disable=SC2016 # for who reads the file
+printf '%s\n' GRUB_DEFAULT=0 GRUB_TIMEOUT=0 GRUB_TERMINAL=serial GRUB_SERIAL_COMMAND='"serial --unit=0 --speed=115200"' \
+    'GRUB_CMDLINE_LINUX="$(cat /etc/kernel/cmdline)"' 'GRUB_CMDLINE_LINUX_DEFAULT="\$test_machine"' \
+    GRUB_DISABLE_OS_PROBER=true GRUB_DISABLE_RECOVERY=true > "$root/etc/default/grub"
 
 # Mounting costs half a second in an emulator: only what health-checker uses.
 sed -i -e '\|^/rootdev /\(root\|home\|opt\|srv\) |d' "$root/etc/fstab"

@@ -90,12 +90,27 @@ fn binaries(programs: &Path) -> Result<Vec<PathBuf>> {
     Ok(binaries)
 }
 
+/// What only whole machines have: the pieces for their boot loaders and initrds.
+const BOOT_PIECES: [&str; 3] = ["install-grub", "install-initramfs-tools", "install-bls"];
+
+/// The targets of `make` for a machine; only those that the Makefile has.
+fn targets(source: &Path, place: Place) -> Vec<&'static str> {
+    let makefile = fs::read_to_string(source.join("Makefile")).unwrap_or_default();
+    let there = |target: &&str| {
+        let rule = format!("{target}:");
+        place == Place::VirtualMachine && makefile.lines().any(|line| line.starts_with(&rule))
+    };
+    let pieces = BOOT_PIECES.into_iter().filter(there);
+    ["install"].into_iter().chain(pieces).collect()
+}
+
 /// Installs as an administrator would, and lets the runner act in a container.
 fn install(root: &Path, source: &Path, programs: &Path, place: Place) -> Result<()> {
     run(Command::new("make")
         .arg("--directory")
         .arg(source)
-        .args(["install", "PREFIX=/usr"])
+        .args(targets(source, place))
+        .arg("PREFIX=/usr")
         .arg(format!("DESTDIR={}", root.display()))
         .arg(format!("HEALTH_CHECKER_BIN_DIR={}", programs.display()))
         // The flags of a 'make check' that calls us are not for this one.

@@ -112,7 +112,8 @@ impl Machine {
     }
 }
 
-fn default_snapshot(root: &Path) -> Result<u64> {
+/// The number of the default snapshot of a mounted btrfs.
+pub(crate) fn default_snapshot(root: &Path) -> Result<u64> {
     let answer = run(Command::new("btrfs")
         .args(["subvolume", "get-default"])
         .arg(root))?;

@@ -50,21 +50,18 @@ fn bad_update_is_undone(vm: &Vm) {
 #[test]
 fn direct() {
     let (vm, boot) = good_machine("direct", Loader::Direct);
-    println!("{}\n{:?}", boot.console, boot.took);
     bad_update_is_undone(&vm);
 }
 
 #[test]
 fn systemd_boot() {
     let (_vm, boot) = good_machine("systemd-boot", Loader::SystemdBoot);
-    println!("{}\n{:?}", boot.console, boot.took);
     assert_eq!(boot.entries, ["snap-1.conf"], "blessed");
 }
 
 #[test]
 fn grub() {
     let (vm, boot) = good_machine("grub", Loader::Grub);
-    println!("{}\n{:?}", boot.console, boot.took);
     bad_update_is_undone(&vm);
 }
 

@@ -6,6 +6,7 @@
 //! | 2, EFI system | 2 MiB | systemd-boot; GRUB's modules, configuration and environment block |
 //! | 3 | 130 MiB | btrfs, as on the containers' disks |
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -71,6 +72,7 @@ pub(crate) fn master(product: bool) -> Result<PathBuf> {
     let recipe = Recipe::new()
         .add(root.as_os_str().as_encoded_bytes())
         .add_path(&scripts().join("boot-files.sh"))?
+        .add_path(&scripts().join("in-namespace.sh"))?
         .add(include_str!("disk.rs"))
         .add(include_str!("grub.rs"));
     cache::entry(kind, &recipe, |disk| {
@@ -84,9 +86,7 @@ pub(crate) fn master(product: bool) -> Result<PathBuf> {
             None,
             &directory.path().join("root"),
         )?;
-        in_namespace("boot-files.sh", |script| {
-            script.arg(root.path()).arg(&files)
-        })?;
+        in_namespace("boot-files.sh", root.path(), &[files.as_os_str()])?;
         drop(root);
         fill_esp(disk, &files)
     })
@@ -118,17 +118,20 @@ fn root() -> Result<PathBuf> {
             None,
             &directory.path().join("root"),
         )?;
-        in_namespace("prepare-root.sh", |script| {
-            script.arg(root.path()).arg(&settings).args(PACKAGES)
-        })
+        let mut arguments = vec![settings.as_os_str()];
+        arguments.extend(PACKAGES.map(OsStr::new));
+        in_namespace("prepare-root.sh", root.path(), &arguments)
     })
 }
 
-/// Runs one of our scripts with mounts of its own.
-fn in_namespace(script: &str, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
-    let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private"]);
-    run(arguments(command.arg(scripts().join(script))))?;
+/// Runs one of our scripts for a mounted root, with mounts of its own.
+pub(crate) fn in_namespace(script: &str, root: &Path, arguments: &[&OsStr]) -> Result<()> {
+    run(Command::new("unshare")
+        .args(["--mount", "--propagation", "private"])
+        .arg(scripts().join("in-namespace.sh"))
+        .arg(script)
+        .arg(root)
+        .args(arguments))?;
     Ok(())
 }
 

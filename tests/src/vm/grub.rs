@@ -1,7 +1,7 @@
 //! Owns GRUB on the disk: its first sectors, its environment block, and its configuration.
 //!
-//! openSUSE's GRUB reads kernel and configuration from the default subvolume. Debian's cannot, so the configuration
-//! lies on the EFI system partition and is written anew before each boot: its first entry boots the default snapshot.
+//! openSUSE's GRUB reads its configuration from the default subvolume. Debian's reads it from the EFI system partition,
+//! where that of the default snapshot is copied before each boot.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -11,9 +11,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::command::text;
 
-use super::disk::BIOS_BOOT;
+use super::disk::{BIOS_BOOT, in_namespace};
 use super::esp::Esp;
-use super::loader::Kernel;
 
 /// Of an environment block, always.
 const ENVIRONMENT_SIZE: usize = 1024;
@@ -56,32 +55,30 @@ pub(crate) fn embed(disk: &File, boot: &Path, core: &Path) -> Result<()> {
         .context("cannot write GRUB to the disk")
 }
 
-/// Writes the configuration for one boot: the default snapshot first, then all snapshots by number.
-pub(crate) fn configure(
-    esp: &Esp,
-    default: u64,
-    kernels: &[Kernel],
-    arguments: &str,
-) -> Result<()> {
-    let head = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n\
-        load_env -f (hd0,gpt2)/grub/grubenv\nset timeout=0\nset default=0\n";
-    let mut text = head.to_owned();
-    if let Some(kernel) = kernels.iter().find(|kernel| kernel.number == default) {
-        text += &entry("default", "", kernel, arguments);
-    }
-    for kernel in kernels {
-        let number = kernel.number;
-        let flags = format!(" rootflags=subvol=@/.snapshots/{number}/snapshot");
-        text += &entry(&format!("snapshot-{number}"), &flags, kernel, arguments);
-    }
-    esp.write("grub/grub.cfg", text)
+/// Makes the configuration of a snapshot, as an update does; it lies in the snapshot.
+pub(crate) fn make_config(root: &Path) -> Result<()> {
+    in_namespace("grub-config.sh", root, &[])
 }
 
-fn entry(id: &str, flags: &str, kernel: &Kernel, arguments: &str) -> String {
-    let Kernel { number, options } = kernel;
-    let boot = format!("(hd0,gpt3)/@/.snapshots/{number}/snapshot/boot");
-    format!(
-        "menuentry '{id}' --id '{id}' {{\n  echo 'test-machine: GRUB boots {id}, the kernel of snapshot {number}'\n  \
-         linux {boot}/vmlinuz {options}{flags} {arguments}\n  initrd {boot}/initrd.img\n}}\n"
-    )
+/// Copies the configuration of the default snapshot to where GRUB reads it.
+pub(crate) fn take_config(esp: &Esp, top: &Path, default: u64, arguments: &str) -> Result<()> {
+    let path = top.join(format!("@/.snapshots/{default}/snapshot/boot/grub.cfg"));
+    let config =
+        fs::read_to_string(&path).with_context(|| format!("cannot read '{}'", path.display()))?;
+    let words = format!("set test_machine='{arguments}'\nexport test_machine\n");
+    esp.write("grub/grub.cfg", words + &config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_of_an_environment_block() {
+        let mut block = empty_environment();
+        assert_eq!((variables(&block), block.len()), (Vec::new(), 1024));
+        let text = b"# GRUB Environment Block\nname=a=b\n#####";
+        block[..text.len()].copy_from_slice(text);
+        assert_eq!(variables(&block), [("name".to_owned(), "a=b".to_owned())]);
+    }
 }

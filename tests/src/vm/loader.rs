@@ -2,11 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use anyhow::{Context, Result};
-
-use crate::command::{run, text};
+use crate::command::text;
 use crate::snapshots::number_of;
 
 /// What boots a machine.
@@ -39,39 +36,11 @@ impl Kernel {
         }
     }
 
-    /// The kernels of all snapshots, by number.
-    pub(crate) fn all(top: &Path) -> Result<Vec<Self>> {
-        let directory = top.join("@/.snapshots");
-        let entries = fs::read_dir(&directory)
-            .with_context(|| format!("cannot read '{}'", directory.display()))?;
-        let mut numbers: Vec<u64> = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .collect();
-        numbers.sort_unstable();
-        Ok(numbers
-            .into_iter()
-            .map(|number| Kernel::of(top, number))
-            .collect())
-    }
-
     /// The files of kernel and initrd.
     pub(crate) fn files(&self, top: &Path) -> [PathBuf; 2] {
         let boot = top.join(format!("@/.snapshots/{}/snapshot/boot", self.number));
         [boot.join("vmlinuz"), boot.join("initrd.img")]
     }
-}
-
-/// The number of the default snapshot.
-pub(crate) fn default_of(top: &Path) -> Result<u64> {
-    let answer = run(Command::new("btrfs")
-        .args(["subvolume", "get-default"])
-        .arg(top))?;
-    answer
-        .split_whitespace()
-        .last()
-        .and_then(number_of)
-        .with_context(|| format!("the default subvolume is no snapshot: '{}'", answer.trim()))
 }
 
 /// The snapshot that a kernel command line names, if it names one.

@@ -10,11 +10,12 @@ use serde_json::Value;
 use crate::files::append;
 use crate::image::Layout;
 use crate::machine::Machine;
+use crate::snapshots::default_snapshot;
 use crate::status::Status;
 
 use super::boot::{Ended, VmBoot};
 use super::esp::Esp;
-use super::loader::{Kernel, Loader, default_of};
+use super::loader::{Kernel, Loader};
 use super::qemu::{FIRMWARE_VARIABLES, Hardware, Run};
 use super::{direct, disk, grub, setup, systemd_boot};
 
@@ -55,8 +56,8 @@ impl Vm {
             let variables = vm.machine.image().with_file_name("efi-variables");
             fs::copy(FIRMWARE_VARIABLES, &variables)
                 .with_context(|| format!("cannot write '{}'", variables.display()))?;
-            vm.add_entry(1)?;
         }
+        vm.add_entry(1)?;
         Ok(vm)
     }
 
@@ -76,7 +77,7 @@ impl Vm {
         let arguments = run.arguments.join(" ");
         match self.loader {
             Loader::Direct => self.machine.look(|top| {
-                let kernel = Kernel::of(top, default_of(top)?);
+                let kernel = Kernel::of(top, default_snapshot(top)?);
                 default = Some(kernel.number);
                 let directory = hardware.disk.parent().unwrap_or(Path::new("/"));
                 let files = direct::copy_out(&kernel, top, directory)?;
@@ -84,9 +85,9 @@ impl Vm {
                 Ok(())
             })?,
             Loader::Grub => self.machine.look(|top| {
-                let number = default_of(top)?;
+                let number = default_snapshot(top)?;
                 default = Some(number);
-                grub::configure(&self.esp, number, &Kernel::all(top)?, &arguments)
+                grub::take_config(&self.esp, top, number, &arguments)
             })?,
             Loader::SystemdBoot => {}
         }
@@ -137,18 +138,22 @@ impl Vm {
     }
 
     /// An update while it is off: a new snapshot of the default one, edited and made the default, with an entry of its
-    /// own for systemd-boot.
+    /// own for the boot loader.
     pub fn update<T>(&self, edit: impl FnOnce(&Path) -> Result<T>) -> Result<u64> {
         let number = self.machine.update(edit)?;
-        if self.loader == Loader::SystemdBoot {
-            self.add_entry(number)?;
-        }
+        self.add_entry(number)?;
         Ok(number)
     }
 
-    fn add_entry(&self, number: u64) -> Result<()> {
-        self.machine
-            .look(|top| systemd_boot::add_entry(&self.esp, &Kernel::of(top, number), top))
+    /// Does what an update does so that the boot loader knows of a snapshot; again, where its kernel was changed.
+    pub fn add_entry(&self, number: u64) -> Result<()> {
+        match self.loader {
+            Loader::Direct => Ok(()),
+            Loader::Grub => self.edit_snapshot(number, grub::make_config),
+            Loader::SystemdBoot => self
+                .machine
+                .look(|top| systemd_boot::add_entry(&self.esp, &Kernel::of(top, number), top)),
+        }
     }
 
     /// What health-checker said of the last boot that stayed up.
@@ -210,7 +215,7 @@ impl Vm {
 
     /// The number of the default snapshot.
     pub fn default_snapshot(&self) -> Result<u64> {
-        self.machine.look(default_of)
+        self.machine.look(default_snapshot)
     }
 
     /// Makes a snapshot the default.

@@ -1,0 +1,22 @@
+#!/bin/bash
+# 'make check-vm': the tests that boot whole virtual machines, two at a time. What is missing is installed, or makes
+# its step fail. At most 25 minutes on two cores.
+set -u -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+unset HEALTH_CHECKER_BIN_DIR
+export CARGO_TARGET_DIR=$PWD/target CARGO_TERM_COLOR=never
+# shellcheck source=/dev/null # checked by itself
+. tests/steps.sh
+
+step 'setup' tests/setup.sh --vm
+step 'release build' cargo build --release --workspace --exclude health-checker-tests --locked --quiet
+
+vm_tests=()
+for target in tests/tests/vm_*.rs tests/tests/vm_*/main.rs; do
+    name=${target#tests/tests/}
+    name=${name%.rs}
+    [ ! -f "$target" ] || vm_tests+=(--test "${name%/main}")
+done
+step 'virtual machines' cargo test --package health-checker-tests "${vm_tests[@]}" --locked --no-fail-fast -- --test-threads=2
+
+summary
