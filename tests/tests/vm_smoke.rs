@@ -49,7 +49,7 @@ fn bad_update_is_undone(vm: &Vm) {
 
 #[test]
 fn direct() {
-    let (vm, boot) = good_machine("direct", Loader::Direct);
+    let (vm, _) = good_machine("direct", Loader::Direct);
     bad_update_is_undone(&vm);
 }
 
@@ -61,7 +61,7 @@ fn systemd_boot() {
 
 #[test]
 fn grub() {
-    let (vm, boot) = good_machine("grub", Loader::Grub);
+    let (vm, _) = good_machine("grub", Loader::Grub);
     bad_update_is_undone(&vm);
 }
 
