@@ -149,9 +149,8 @@ pub fn no_libc(root: &Path) -> Result<()> {
 
 /// An initrd that the kernel cannot read: it panics, having no root file system.
 pub fn no_initrd(root: &Path) -> Result<()> {
-    let link = root.join("boot/initrd.img");
-    fs::remove_file(&link)?;
-    fs::write(&link, "damaged\n")?;
+    let initrd = fs::read_link(root.join("boot/initrd.img"))?;
+    fs::write(root.join("boot").join(initrd), "damaged\n")?;
     Ok(())
 }
 
