@@ -1,12 +1,12 @@
 //! `health-checker run`, the main program of health-checker.service: from the checks to the consequences.
 
 use std::process::ExitCode;
+use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use health_checks::{Mode, Root};
 
 use crate::act;
-use crate::boot;
 use crate::course::{Course, Finding, Next, failed_names};
 use crate::facts::{Action, Outcome, Severity, Verdict};
 use crate::fail_point;
@@ -29,17 +29,21 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    lease::status("Waiting for the health checks");
-    let manager = judge::wait()?;
-    lease::status("Looking at this boot");
-    let mut machine = Machine::look_in(root, boot::key_by(root, &manager)?);
+    lease::status("Waiting for the boot to settle and for the health checks");
+    let (manager, boot) = judge::wait(root)?;
+    // Now, not while waiting: the boot still mounts what is looked at here.
+    let (looked, pulled_in) = thread::scope(|scope| {
+        let looking = scope.spawn(|| (Machine::look_in(root, boot), observe::find(root)));
+        let pulled_in = observe::pulled_in(&manager);
+        (looking.join(), pulled_in)
+    });
+    let (mut machine, found) = looked.map_err(|_| anyhow!("looking at this boot panicked"))?;
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }
-    let found = observe::find(root);
     let restraint = machine.restraint();
     fail_point::reached("begun");
-    let mut checks = judge::judge(&machine, &manager, &found)?;
+    let mut checks = judge::judge(&machine, &manager, &found, pulled_in?)?;
     fail_point::reached("judged");
     let mut course = Course {
         machine: &mut machine,
@@ -51,6 +55,9 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     loop {
         let verdict = Verdict::of(&checks);
         tell(verdict, &checks);
+        if let Err(error) = observe::measure(&manager, &mut checks) {
+            log::warn!("how long the checks took is not known: {error:#}");
+        }
         if verdict != Verdict::Unhealthy
             && (restarted || checks.iter().any(|check| check.tries > 1))
         {
@@ -64,7 +71,8 @@ pub fn run(root: &Root) -> Result<ExitCode> {
                 fail_point::reached("restarted");
                 judge::run_again(&manager, &finding.checks)?;
                 course.finish(Action::Restart, Progress::Done, details);
-                checks = judge::judge(course.machine, &manager, &found)?;
+                let pulled_in = observe::pulled_in(&manager)?;
+                checks = judge::judge(course.machine, &manager, &found, pulled_in)?;
                 restarted = true;
             }
             Next::Healthy => {
