@@ -197,7 +197,7 @@ fn prepare(root: &Root) -> Result<Prepared> {
         manager.reload()?;
     }
     late::place(root, &manager, &found)?;
-    let expected = observe::expected(&manager, &found)?;
+    let expected = observe::expected(observe::pulled_in(&manager)?, &found);
     Ok(Prepared {
         manager,
         expected,
@@ -216,7 +216,9 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
     let results = manager
         .run(Verb::RunAgain, &units, LIMIT, &|| {})
         .context("the checks cannot be run")?;
-    let mut outcomes = observe::awaited(manager, expected, &|_| {})?;
+    let mut outcomes = observe::outcomes(manager, expected)?;
+    observe::until_decided(manager, expected, &mut outcomes, &|_| {})?;
+    observe::measure(manager, &mut outcomes)?;
     observe::explain_never_started(&mut outcomes, &units, results);
     Ok(outcomes)
 }

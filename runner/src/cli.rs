@@ -88,7 +88,9 @@ pub enum Command {
 }
 
 fn seconds(text: &str) -> Result<Duration, std::num::ParseIntError> {
-    text.parse().map(Duration::from_secs)
+    // No more than can be added to a point in time.
+    text.parse::<u32>()
+        .map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 #[cfg(test)]

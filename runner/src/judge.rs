@@ -2,61 +2,74 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use health_checks::Found;
+use anyhow::{Context, Result};
+use health_checks::{Found, Root};
 
-use crate::facts::{CheckResult, Outcome};
+use crate::boot;
+use crate::facts::{BootKey, CheckResult, Outcome};
 use crate::lease;
 use crate::machine::Machine;
-use crate::observe::{self, findings, never_started};
+use crate::observe::{self, PulledIn, findings, never_started};
 use crate::policy::Standing;
 use crate::retry;
 use crate::runtime;
-use crate::settle::Settled;
-use crate::systemd1::{Manager, Verb};
+use crate::settle::{SETTLE, Settled};
+use crate::systemd1::{Manager, Verb, through_restarts};
 
-/// Ordered after all checks, requiring none: its start job waits exactly as long as one of them is queued or runs.
+/// Ordered after settling and all checks, requiring none: its start job waits exactly as long as one of them is queued or runs.
 const FINISHED: &str = "health-check-finished.target";
 /// Far more than all checks together may take: each has a limit in its own unit, and systemd ends it.
 const WAIT_LIMIT: Duration = Duration::from_secs(24 * 3600);
-/// A bus that was restarted needs a moment.
-const RETRY: Duration = Duration::from_secs(1);
+/// Without any change of the job queue we look this often.
+const LOOK: Duration = Duration::from_secs(5);
 /// For one round of checks. A check has 90 s unless its unit says otherwise, and its own unit's limit ends it.
 const ROUND_LIMIT: Duration = Duration::from_secs(900);
 
-/// Waits until all checks of this boot are finished, passed or not. We are started together with them and not after
-/// them, so that we are ready when they are. Gives a connection that works: D-Bus may be restarted meanwhile.
+/// Waits until the boot has settled and all checks are finished, passed or not. We are started with the boot and not
+/// after the checks, so that we are ready when they are. Gives the boot, and a connection that works: D-Bus may be
+/// restarted meanwhile.
 ///
 /// # Errors
 /// When there is no bus.
-pub fn wait() -> Result<Manager> {
-    let finished = [FINISHED.to_owned()];
+pub fn wait(root: &Root) -> Result<(Manager, BootKey)> {
     let deadline = Instant::now() + WAIT_LIMIT;
-    loop {
-        let manager = Manager::connect()?;
-        match manager.run(Verb::Start, &finished, WAIT_LIMIT, &lease::renew) {
-            Ok(results) => {
-                if results != ["done"] {
-                    log::warn!("'{FINISHED}' was not reached: {}", results.join(", "));
-                }
-                return Ok(manager);
-            }
-            Err(error) if Instant::now() < deadline => {
-                log::warn!("waiting for the checks again: {error:#}");
-                std::thread::sleep(RETRY);
-            }
-            Err(error) => return Err(error),
-        }
+    through_restarts(deadline, &mut |manager| {
+        let boot = boot::key_by(root, manager)?;
+        finished(manager, deadline).context("the checks cannot be waited for")?;
+        Ok(boot)
+    })
+}
+
+/// Waits for the target, or, where it cannot be started or is cancelled, for the jobs that it is ordered after.
+fn finished(manager: &Manager, deadline: Instant) -> Result<()> {
+    let finished = [FINISHED.to_owned()];
+    let results = manager.run(Verb::Start, &finished, WAIT_LIMIT, &lease::renew)?;
+    if results == ["done"] {
+        return Ok(());
     }
+    log::warn!("'{FINISHED}' was not reached: {}", results.join(", "));
+    manager.watch_jobs(LOOK, &mut |jobs| {
+        lease::renew();
+        let waiting = jobs
+            .iter()
+            .any(|job| job.unit == SETTLE || is_ours(&job.unit));
+        Ok((!waiting || Instant::now() >= deadline).then_some(()))
+    })
 }
 
 /// One look at all checks.
 ///
 /// # Errors
 /// From the bus.
-pub fn judge(machine: &Machine, manager: &Manager, found: &Found) -> Result<Vec<Outcome>> {
-    let expected = observe::expected(manager, found)?;
-    let missing = never_started(&observe::outcomes(manager, &expected)?);
+pub fn judge(
+    machine: &Machine,
+    manager: &Manager,
+    found: &Found,
+    pulled_in: PulledIn,
+) -> Result<Vec<Outcome>> {
+    let expected = observe::expected(pulled_in, found);
+    let mut checks = observe::outcomes(manager, &expected)?;
+    let missing = never_started(&checks);
     let mut results = Vec::new();
     if !missing.is_empty() {
         // A required unit that does not exist takes the start job of the whole target with it; a plugin may have
@@ -66,8 +79,9 @@ pub fn judge(machine: &Machine, manager: &Manager, found: &Found) -> Result<Vec<
             missing.len()
         ));
         results = manager.run(Verb::Start, &missing, ROUND_LIMIT, &lease::renew)?;
+        checks = observe::outcomes(manager, &expected)?;
     }
-    let mut checks = observe::awaited(manager, &expected, &|checks| {
+    observe::until_decided(manager, &expected, &mut checks, &|checks| {
         lease::status(&format!(
             "Waiting for {}",
             names(checks, CheckResult::Pending)

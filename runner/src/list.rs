@@ -18,7 +18,9 @@ use crate::table::{Color, Table, count, printable};
 /// When nobody reads the output.
 pub fn list(root: &Root, json: bool) -> Result<ExitCode> {
     let found = observe::find(root);
-    let expected = Manager::connect().and_then(|manager| observe::expected(&manager, &found));
+    let expected = Manager::connect()
+        .and_then(|manager| observe::pulled_in(&manager))
+        .map(|pulled_in| observe::expected(pulled_in, &found));
     let expected = expected.unwrap_or_else(|error| {
         log::warn!("only checks made from files are shown: {error:#}");
         found.checks.iter().map(Expected::from).collect()

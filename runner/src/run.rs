@@ -1,12 +1,12 @@
 //! `health-checker run`, the main program of health-checker.service: from the checks to the consequences.
 
 use std::process::ExitCode;
+use std::thread;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use health_checks::{Mode, Root};
 
 use crate::act;
-use crate::boot;
 use crate::course::{Course, Finding, Next, Stage, failed_names};
 use crate::facts::{Action, Outcome, Severity, Verdict};
 use crate::fail_point;
@@ -15,6 +15,7 @@ use crate::lease;
 use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
+use crate::runner_unit::RUNNER;
 use crate::runtime;
 use crate::state::incident::Progress;
 use crate::table;
@@ -30,18 +31,25 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         );
         return Ok(ExitCode::SUCCESS);
     }
-    lease::status("Waiting for the health checks");
-    let manager = judge::wait()?;
-    lease::status("Looking at this boot");
-    let mut machine = Machine::look_in(root, boot::key_by(root, &manager)?);
+    lease::status("Waiting for the boot to settle and for the health checks");
+    let (manager, boot) = judge::wait(root)?;
+    // Now, not while waiting: the boot still mounts what is looked at here.
+    let (looked, pulled_in) = thread::scope(|scope| {
+        let looking = scope.spawn(|| {
+            let mut machine = Machine::look_in(root, boot);
+            machine.ask_boot_loader();
+            (machine, observe::find(root))
+        });
+        let pulled_in = observe::pulled_in(&manager);
+        (looking.join(), pulled_in)
+    });
+    let (mut machine, found) = looked.map_err(|_| anyhow!("looking at this boot panicked"))?;
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }
-    let found = observe::find(root);
-    machine.ask_boot_loader();
     let restraint = machine.restraint();
     fail_point::reached("begun");
-    let mut checks = judge::judge(&machine, &manager, &found)?;
+    let mut checks = judge::judge(&machine, &manager, &found, pulled_in?)?;
     fail_point::reached("judged");
     let mut course = Course {
         machine: &mut machine,
@@ -56,6 +64,9 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     loop {
         let verdict = Verdict::of(&checks);
         tell(verdict, &checks);
+        if let Err(error) = observe::measure(&manager, &mut checks) {
+            log::warn!("how long the checks took is not known: {error:#}");
+        }
         if verdict != Verdict::Unhealthy
             && (restarted || checks.iter().any(|check| check.tries > 1))
         {
@@ -73,7 +84,8 @@ pub fn run(root: &Root) -> Result<ExitCode> {
                 fail_point::reached("restarted");
                 judge::run_again(&manager, &finding.checks)?;
                 course.finish(Action::Restart, Progress::Done, details);
-                checks = judge::judge(course.machine, &manager, &found)?;
+                let pulled_in = observe::pulled_in(&manager)?;
+                checks = judge::judge(course.machine, &manager, &found, pulled_in)?;
                 restarted = true;
             }
             Next::Healthy => {
@@ -93,7 +105,8 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     }
 }
 
-/// The verdict in the journal: each failed check under its own unit as well, then one sentence.
+/// The verdict in the journal: each failed check under its own unit as well, then one sentence. That one names ours:
+/// journald cannot find it out any more where we have ended before it looks, and `journalctl -u` would miss the verdict.
 fn tell(verdict: Verdict, checks: &[Outcome]) {
     for check in checks.iter().filter(|check| check.result.is_bad()) {
         let wanted = match check.severity {
@@ -117,14 +130,14 @@ fn tell(verdict: Verdict, checks: &[Outcome]) {
     let names = failed_names(checks).join(", ");
     match verdict {
         Verdict::Healthy => {
-            log::info!(MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "healthy"; "Health check passed: {}", table::count(passed, "check"))
+            log::info!(MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "healthy", OBJECT_SYSTEMD_UNIT = RUNNER; "Health check passed: {}", table::count(passed, "check"))
         }
         Verdict::Degraded => log::warn!(
-            MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "degraded";
+            MESSAGE_ID = messages::HEALTHY, HEALTH_RESULT = "degraded", OBJECT_SYSTEMD_UNIT = RUNNER;
             "Health check passed, but the boot is degraded: {} passed; not required, but failed: {names}", table::count(passed, "check")
         ),
         Verdict::Unhealthy | Verdict::Pending | Verdict::Unknown => log::error!(
-            MESSAGE_ID = messages::UNHEALTHY, HEALTH_RESULT = "unhealthy";
+            MESSAGE_ID = messages::UNHEALTHY, HEALTH_RESULT = "unhealthy", OBJECT_SYSTEMD_UNIT = RUNNER;
             "Health check failed: {names} ({passed} of {} checks passed)", checks.len()
         ),
     }

@@ -11,8 +11,10 @@ use crate::late;
 use crate::lease;
 use crate::observe;
 use crate::runtime;
-use crate::systemd1::{Job, Manager};
+use crate::systemd1::{Job, Manager, through_restarts};
 
+/// The unit.
+pub const SETTLE: &str = "health-check-settle.service";
 /// Targets and late units whose jobs end with the boot. cloud-init's come after multi-user.target.
 const BOOT_ENDS_WITH: [&str; 4] = [
     "multi-user.target",
@@ -51,9 +53,9 @@ pub fn settle(root: &Root, limit: Option<Duration>) -> Result<()> {
         return Ok(());
     }
     let limit = limit.unwrap_or_else(|| health_checks::config::load(root).checks.settle);
-    let manager = Manager::connect()?;
     lease::status("Waiting for the boot to settle");
-    let running = wait(&manager, limit)?;
+    let deadline = Instant::now() + limit;
+    let (manager, running) = through_restarts(deadline, &mut |manager| wait(manager, deadline))?;
     match &running {
         None => log::info!("the boot has settled"),
         Some(running) => {
@@ -89,14 +91,13 @@ pub fn settle(root: &Root, limit: Option<Duration>) -> Result<()> {
 }
 
 /// `None`: settled. Otherwise the units whose jobs are still running.
-fn wait(manager: &Manager, limit: Duration) -> Result<Option<Vec<String>>> {
+fn wait(manager: &Manager, deadline: Instant) -> Result<Option<Vec<String>>> {
     let names = BOOT_ENDS_WITH.map(str::to_owned);
     let boot: Vec<String> = manager
         .units_by_names(&names)?
         .into_iter()
         .map(|unit| unit.name)
         .collect();
-    let started = Instant::now();
     let mut quiet_since: Option<Instant> = None;
     manager.watch_jobs(LOOK, &mut |jobs| {
         lease::renew();
@@ -109,7 +110,7 @@ fn wait(manager: &Manager, limit: Duration) -> Result<Option<Vec<String>>> {
         {
             return Ok(Some(None));
         }
-        Ok((started.elapsed() >= limit).then_some(Some(running)))
+        Ok((Instant::now() >= deadline).then_some(Some(running)))
     })
 }
 

@@ -69,10 +69,10 @@ fn now(machine: &Machine) -> Now {
     let found = observe::find(&machine.root);
     let live = Manager::connect().and_then(|manager| {
         let pending = is_judging(&manager)?;
-        Ok((
-            observe::outcomes(&manager, &observe::expected(&manager, &found)?)?,
-            pending,
-        ))
+        let expected = observe::expected(observe::pulled_in(&manager)?, &found);
+        let mut checks = observe::outcomes(&manager, &expected)?;
+        observe::measure(&manager, &mut checks)?;
+        Ok((checks, pending))
     });
     let (checks, pending) = live.unwrap_or_else(|error| {
         warnings.push(format!("{error:#}"));

@@ -1,18 +1,24 @@
 //! systemd over D-Bus (org.freedesktop.systemd1(5)), with a time limit on everything: connections that nobody
 //! accepts, calls that nobody answers, jobs that never end.
 
+mod listed;
+mod restarts;
+
 use std::collections::HashMap;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use futures_lite::{StreamExt, future};
 use zbus::proxy::CacheProperties;
-use zbus::{Message, MessageStream, OwnedObjectPath, OwnedVariant};
+use zbus::{Message, MessageStream, OwnedVariant};
 use zbus_systemd::systemd1::{JobRemoved, ManagerProxy};
 use zruntime::SharedRuntime;
 
 use crate::fail_point;
+pub use listed::{Job, Unit, unit_path};
+pub use restarts::through_restarts;
 
 /// To connect: the socket exists even where no dbus-daemon will ever accept.
 const CONNECT_LIMIT: Duration = fail_point::limit(15, 2);
@@ -22,80 +28,10 @@ const ADDRESS: &str = "unix:path=/run/dbus/system_bus_socket";
 const CALL_LIMIT: Duration = Duration::from_secs(30);
 /// What Subscribe answers the second time.
 const ALREADY_SUBSCRIBED: &str = "org.freedesktop.systemd1.AlreadySubscribed";
+/// Calls that wait for their answers at the same time.
+const AT_ONCE: usize = 32;
 /// How often waiting is interrupted, so that the caller can renew its lease.
 const TICK: Duration = Duration::from_secs(5);
-
-/// A unit as ListUnits gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unit {
-    /// Name.
-    pub name: String,
-    /// `loaded`, `masked`, `not-found`, `bad-setting`, `error`.
-    pub load: String,
-    /// `active`, `activating`, `inactive`, `failed`, …
-    pub active: String,
-    /// `exited`, `auto-restart`, `dead`, …
-    pub sub: String,
-    /// Object path.
-    pub path: String,
-    /// Whether a job is queued or running.
-    pub has_job: bool,
-}
-
-/// What ListUnits and its relatives send.
-type Listed = (
-    String,
-    String,
-    String,
-    String,
-    String,
-    String,
-    OwnedObjectPath,
-    u32,
-    String,
-    OwnedObjectPath,
-);
-
-impl From<Listed> for Unit {
-    fn from(unit: Listed) -> Self {
-        Self {
-            name: unit.0,
-            load: unit.2,
-            active: unit.3,
-            sub: unit.4,
-            path: unit.6.as_str().to_owned(),
-            has_job: unit.7 != 0,
-        }
-    }
-}
-
-/// A job as ListJobs gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
-    /// The unit it is for.
-    pub unit: String,
-    /// `running` or `waiting`.
-    pub running: bool,
-}
-
-/// What ListJobs sends.
-type ListedJob = (
-    u32,
-    String,
-    String,
-    String,
-    OwnedObjectPath,
-    OwnedObjectPath,
-);
-
-impl From<ListedJob> for Job {
-    fn from(job: ListedJob) -> Self {
-        Self {
-            unit: job.1,
-            running: job.3 == "running",
-        }
-    }
-}
 
 /// What to do with units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,6 +109,33 @@ impl Manager {
         T: TryFrom<OwnedVariant>,
         T::Error: Into<zbus::Error>,
     {
+        zbus::block_on(self.get(path, interface, name))
+    }
+
+    /// Properties of one type, of any units: asked for all at once, which takes not much longer than one.
+    ///
+    /// # Errors
+    /// From the bus, or when one has another type.
+    pub fn properties<T>(&self, wanted: &[(&str, &str, &str)]) -> Result<Vec<T>>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
+        let mut values = Vec::with_capacity(wanted.len());
+        for some in wanted.chunks(AT_ONCE) {
+            let calls = some
+                .iter()
+                .map(|(path, interface, name)| self.get(path, interface, name));
+            values.extend(zbus::block_on(all(calls)));
+        }
+        values.into_iter().collect()
+    }
+
+    async fn get<T>(&self, path: &str, interface: &str, name: &str) -> Result<T>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
         let get = async {
             let reply = self
                 .proxy
@@ -189,7 +152,8 @@ impl Manager {
             let value: OwnedVariant = reply.body().deserialize()?;
             T::try_from(value).map_err(Into::into)
         };
-        zbus::block_on(get).with_context(|| format!("property '{name}' of '{path}'"))
+        get.await
+            .with_context(|| format!("property '{name}' of '{path}'"))
     }
 
     /// Starts units, all at once, and waits until their jobs are done. Gives each unit's job result (`done`, `failed`, `timeout`, `dependency`, …) or why there was no job.
@@ -359,6 +323,27 @@ async fn draining<T>(
             Err(None) => bail!("the connection to the system bus was closed"),
         }
     }
+}
+
+/// The results of all, which go on side by side.
+async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut running: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    future::poll_fn(|context| {
+        for (future, result) in running.iter_mut().filter(|(_, result)| result.is_none()) {
+            if let Poll::Ready(value) = future.as_mut().poll(context) {
+                *result = Some(value);
+            }
+        }
+        match running.iter().all(|(_, result)| result.is_some()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    })
+    .await;
+    running
+        .into_iter()
+        .filter_map(|(_, result)| result)
+        .collect()
 }
 
 /// The job, and how it ended.

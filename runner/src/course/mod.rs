@@ -19,6 +19,7 @@ use crate::messages;
 use crate::observe::findings;
 use crate::policy::{Decision, Facts, Judged, Record, Restraint, Standing, Step, Why, decide};
 use crate::report::Report;
+use crate::runner_unit::RUNNER;
 use crate::runtime;
 use crate::snapshot::rollback::{self, Tools};
 use crate::state::incident::Progress;
@@ -297,7 +298,7 @@ impl Course<'_> {
             self.save();
         }
         if !good {
-            log::warn!(MESSAGE_ID = messages::REPORT_ONLY, HEALTH_ACTION = "none"; "nothing is done about it: {reason}");
+            log::warn!(MESSAGE_ID = messages::REPORT_ONLY, HEALTH_ACTION = "none", OBJECT_SYSTEMD_UNIT = RUNNER; "nothing is done about it: {reason}");
         }
         self.report(finding, Action::None, format!("only reported: {reason}"));
         if good { Next::Healthy } else { Next::Unhealthy }
@@ -374,7 +375,7 @@ impl Course<'_> {
                 ),
             ),
         };
-        log::warn!(MESSAGE_ID = id, HEALTH_ACTION = action.as_str(), SNAPSHOT = snapshot.as_str(); "{text}");
+        log::warn!(MESSAGE_ID = id, HEALTH_ACTION = action.as_str(), SNAPSHOT = snapshot.as_str(), OBJECT_SYSTEMD_UNIT = RUNNER; "{text}");
         text
     }
 }

@@ -7,13 +7,12 @@ use anyhow::Result;
 use health_checks::Found;
 
 use crate::facts::{Outcome, Severity};
-use crate::settle::Settled;
+use crate::settle::{SETTLE, Settled};
 use crate::snapshot::mountinfo::{Mount, mount_point_of};
 use crate::state::{KnownCheck, State};
-use crate::systemd1::Manager;
+use crate::systemd1::{Manager, Unit, unit_path};
 
 const RUNNER: &str = "health-checker.service";
-const SETTLE: &str = "health-check-settle.service";
 /// Units of modes in which a machine waits for somebody at its console.
 pub const BROKEN_MODES: [&str; 4] = [
     "emergency.target",
@@ -35,29 +34,22 @@ pub fn boot_mode(manager: &Manager) -> Result<Option<Outcome>> {
             message,
         ))
     };
-    if let Some(unit) = manager
-        .units(&["active", "activating"], &BROKEN_MODES)?
-        .first()
-    {
-        return Ok(finding(fell_into(&unit.name)));
-    }
     // The targets that pull us in: one of them must have been reached, or be on its way.
-    let Some(runner) = manager
-        .units_by_names(&[RUNNER.to_owned()])?
-        .into_iter()
-        .next()
-    else {
-        return Ok(None);
-    };
-    let wanted_by: Vec<String> = manager.property(&runner.path, "Unit", "WantedBy")?;
-    if wanted_by.is_empty() {
-        return Ok(None);
+    let wanted_by: Vec<String> = manager.property(&unit_path(RUNNER), "Unit", "WantedBy")?;
+    let mut names = wanted_by.clone();
+    names.extend(BROKEN_MODES.map(str::to_owned));
+    let units = manager.units_by_names(&names)?;
+    let (modes, wanting): (Vec<&Unit>, Vec<&Unit>) = units
+        .iter()
+        .partition(|unit| BROKEN_MODES.contains(&unit.name.as_str()));
+    let fell = |mode: &&&Unit| ["active", "activating"].contains(&mode.active.as_str());
+    if let Some(mode) = modes.iter().find(fell) {
+        return Ok(finding(fell_into(&mode.name)));
     }
-    let reached = manager
-        .units_by_names(&wanted_by)?
+    let reached = wanting
         .iter()
         .any(|unit| unit.active != "inactive" || unit.has_job);
-    if reached {
+    if reached || wanted_by.is_empty() {
         return Ok(None);
     }
     Ok(finding(format!(

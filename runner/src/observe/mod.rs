@@ -12,7 +12,7 @@ use health_checks::{Check, Found, Root, Stage, TARGET};
 
 use crate::facts::{CheckResult, Outcome, Severity};
 use crate::judge::is_ours;
-use crate::systemd1::{Manager, Unit};
+use crate::systemd1::{Manager, Unit, unit_path};
 use classify::{Process, UnitFacts, classify};
 use steady::Running;
 
@@ -41,23 +41,35 @@ pub struct Expected {
     pub stable: Duration,
 }
 
-/// All checks: what the health target requires and wants, and every plugin, whether it has a unit or not, so that
-/// none is lost on the way.
+/// What the health target pulls in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PulledIn(BTreeMap<String, Severity>);
+
+/// Asks for what the health target requires and wants.
 ///
 /// # Errors
 /// From the bus.
-pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
+pub fn pulled_in(manager: &Manager) -> Result<PulledIn> {
+    let target = unit_path(TARGET);
+    let lists: Vec<Vec<String>> =
+        manager.properties(&[(&target, "Unit", "Wants"), (&target, "Unit", "Requires")])?;
+    // Where one is both, the second counts.
+    let severities = [Severity::Wanted, Severity::Required];
+    let units = lists.into_iter().zip(severities);
+    let each =
+        units.flat_map(|(units, severity)| units.into_iter().map(move |unit| (unit, severity)));
+    Ok(PulledIn(each.collect()))
+}
+
+/// All checks: what the health target pulls in, and every plugin, whether it has a unit or not, so that none is lost
+/// on the way.
+pub fn expected(pulled_in: PulledIn, found: &Found) -> Vec<Expected> {
     let mut severities: BTreeMap<String, Severity> = found
         .checks
         .iter()
         .map(|check| (check.unit.clone(), check.severity.into()))
         .collect();
-    if let Some(target) = manager.units_by_names(&[TARGET.to_owned()])?.first() {
-        let requires: Vec<String> = manager.property(&target.path, "Unit", "Requires")?;
-        let wants: Vec<String> = manager.property(&target.path, "Unit", "Wants")?;
-        severities.extend(wants.into_iter().map(|unit| (unit, Severity::Wanted)));
-        severities.extend(requires.into_iter().map(|unit| (unit, Severity::Required)));
-    }
+    severities.extend(pulled_in.0);
     let source_of: BTreeMap<&str, &Check> = found
         .checks
         .iter()
@@ -65,7 +77,7 @@ pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
         .collect();
     let config = &found.config;
     let stable = config.checks.stable;
-    Ok(severities
+    severities
         .into_iter()
         .map(|(unit, severity)| match source_of.get(unit.as_str()) {
             Some(check) => Expected {
@@ -84,7 +96,7 @@ pub fn expected(manager: &Manager, found: &Found) -> Result<Vec<Expected>> {
                 unit,
             },
         })
-        .collect())
+        .collect()
 }
 
 impl From<&Check> for Expected {
@@ -109,7 +121,8 @@ pub fn find(root: &Root) -> Found {
     health_checks::find(root, Stage::Late)
 }
 
-/// What came of each check.
+/// What came of each check. How long one ran that passed, and its exit status, is left to [`measure`]: that decides
+/// nothing.
 ///
 /// # Errors
 /// From the bus.
@@ -145,28 +158,62 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
         .collect()
 }
 
-/// What came of each check, once all have a result: units that others brought into the health target may still be
-/// starting, or not have been running for long enough. Calls `waiting` while it waits.
+/// Looks again and again until all checks have a result: units that others brought into the health target may still
+/// be starting, or not have been running for long enough. Calls `waiting` while it waits.
 ///
 /// # Errors
 /// From the bus.
-pub fn awaited(
+pub fn until_decided(
     manager: &Manager,
     expected: &[Expected],
+    checks: &mut Vec<Outcome>,
     waiting: &dyn Fn(&[Outcome]),
-) -> Result<Vec<Outcome>> {
+) -> Result<()> {
     let stable = expected.iter().map(|check| check.stable).max();
     let limit = PENDING_LIMIT + stable.unwrap_or_default();
     let started = Instant::now();
-    loop {
-        let checks = outcomes(manager, expected)?;
-        let pending = |check: &Outcome| check.result == CheckResult::Pending;
-        if !checks.iter().any(pending) || started.elapsed() > limit {
-            return Ok(checks);
-        }
-        waiting(&checks);
+    let pending = |check: &Outcome| check.result == CheckResult::Pending;
+    while checks.iter().any(pending) && started.elapsed() <= limit {
+        waiting(checks);
         std::thread::sleep(PENDING_LOOK);
+        *checks = outcomes(manager, expected)?;
     }
+    Ok(())
+}
+
+/// Adds how long checks ran that passed, and their exit status.
+///
+/// # Errors
+/// From the bus.
+pub fn measure(manager: &Manager, checks: &mut [Outcome]) -> Result<()> {
+    let mut passed: Vec<(String, &mut Outcome)> = checks
+        .iter_mut()
+        .filter(|check| {
+            let unknown = check.duration_usec.is_none() && check.exit_status.is_none();
+            unknown && check.result == CheckResult::Passed && is_ours(&check.unit)
+        })
+        .map(|check| (unit_path(&check.unit), check))
+        .collect();
+    let wanted: Vec<(&str, &str, &str)> = passed
+        .iter()
+        .map(|(path, _)| (path.as_str(), "Service", "ExecStart"))
+        .collect();
+    let commands: Vec<Vec<ExecCommand>> = manager.properties(&wanted)?;
+    for ((path, check), commands) in passed.iter_mut().zip(commands) {
+        let process = match commands[..] {
+            // One call tells all of it.
+            [(_, _, _, _, started_usec, _, exited_usec, _, code, status)] => Process {
+                code,
+                status,
+                started_usec,
+                exited_usec,
+            },
+            _ => main_process(manager, path)?,
+        };
+        check.exit_status = process.exit_status();
+        check.duration_usec = process.duration_usec();
+    }
+    Ok(())
 }
 
 /// Says why checks that were not started could not be: the results of trying it, unit by unit.
@@ -199,21 +246,12 @@ fn facts(manager: &Manager, unit: Unit, stable: Duration) -> Result<UnitFacts> {
         has_job: unit.has_job,
         ..UnitFacts::not_found()
     };
-    if facts.load != "loaded" {
+    let passed = facts.active == "active" && is_ours(&unit.name);
+    if facts.load != "loaded" || passed {
         return Ok(facts);
     }
-    if facts.active == "active" && is_ours(&unit.name) {
-        facts.process = passed(manager, &unit.path)?;
-    }
-    if unit.name.ends_with(".service") && facts.process.is_none() {
-        let number = |name: &str| manager.property::<i32>(&unit.path, "Service", name);
-        let usec = |name: &str| manager.property::<u64>(&unit.path, "Service", name);
-        facts.process = Some(Process {
-            code: number("ExecMainCode")?,
-            status: number("ExecMainStatus")?,
-            started_usec: usec("ExecMainStartTimestampMonotonic")?,
-            exited_usec: usec("ExecMainExitTimestampMonotonic")?,
-        });
+    if unit.name.ends_with(".service") {
+        facts.process = Some(main_process(manager, &unit.path)?);
         if facts.active == "active" && facts.sub == "running" {
             let since =
                 manager.property::<u64>(&unit.path, "Unit", "ActiveEnterTimestampMonotonic")?;
@@ -225,7 +263,7 @@ fn facts(manager: &Manager, unit: Unit, stable: Duration) -> Result<UnitFacts> {
         }
         if facts.active != "active" {
             facts.result = manager.property(&unit.path, "Service", "Result")?;
-            facts.limit_usec = usec("TimeoutStartUSec")?;
+            facts.limit_usec = manager.property(&unit.path, "Service", "TimeoutStartUSec")?;
         }
     }
     if facts.active == "inactive" {
@@ -258,18 +296,15 @@ fn unmet_condition(manager: &Manager, path: &str) -> Result<Option<String>> {
     }))
 }
 
-/// The process of a check that passed, which most do, by one call instead of four. `None` where it has another number of commands than one.
-fn passed(manager: &Manager, path: &str) -> Result<Option<Process>> {
-    let commands: Vec<ExecCommand> = manager.property(path, "Service", "ExecStart")?;
-    let [(_, _, _, _, started_usec, _, exited_usec, _, code, status)] = commands[..] else {
-        return Ok(None);
-    };
-    Ok(Some(Process {
-        code,
-        status,
-        started_usec,
-        exited_usec,
-    }))
+fn main_process(manager: &Manager, path: &str) -> Result<Process> {
+    let number = |name: &str| manager.property::<i32>(path, "Service", name);
+    let usec = |name: &str| manager.property::<u64>(path, "Service", name);
+    Ok(Process {
+        code: number("ExecMainCode")?,
+        status: number("ExecMainStatus")?,
+        started_usec: usec("ExecMainStartTimestampMonotonic")?,
+        exited_usec: usec("ExecMainExitTimestampMonotonic")?,
+    })
 }
 
 /// Units among the outcomes that were never started in this boot: their start job was dropped or failed.

@@ -1,6 +1,7 @@
 //! `make bench`: what health checks cost, against a plain shell loop and against systemd alone, side by side.
 //!
-//! Prints tables in Markdown; `docs/BENCHMARKS.md` explains them. One argument: how often each boot is repeated.
+//! Prints tables in Markdown; `docs/BENCHMARKS.md` explains them. Arguments: which parts to measure (all), and how
+//! often each boot is repeated.
 
 mod generator;
 mod machines;
@@ -12,11 +13,16 @@ mod verdict;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use machine::check_host;
+
+use machines::Kind;
 
 /// The median of five leaves out two unlucky ones on either side.
 const REPETITIONS: usize = 5;
+
+/// What is measured, in this order. The verdict has two parts: checks that do nothing, and checks that wait.
+const PARTS: [&str; 5] = ["generator", "probes", "runner", "no-ops", "waits"];
 
 fn main() -> ExitCode {
     match measure() {
@@ -29,22 +35,42 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Result<()> {
-    let repetitions = match std::env::args().nth(1) {
-        Some(number) => number
-            .parse()
-            .with_context(|| format!("'{number}' is not a number of repetitions"))?,
-        None => REPETITIONS,
-    };
-    if repetitions == 0 {
-        bail!("nothing is measured by 0 repetitions");
-    }
+    let (parts, repetitions) = arguments(std::env::args().skip(1))?;
     check_host()?;
     let start = Instant::now();
     numbers::print_host();
-    generator::measure()?;
-    probes::measure(repetitions)?;
-    runner::measure(repetitions)?;
-    verdict::measure(repetitions)?;
+    for part in &parts {
+        match *part {
+            "generator" => generator::measure()?,
+            "probes" => probes::measure(repetitions)?,
+            "runner" => runner::measure(repetitions)?,
+            "no-ops" => verdict::measure(Kind::Nothing, repetitions)?,
+            _ => verdict::measure(Kind::Waits, repetitions)?,
+        }
+    }
     println!("Took {:.0} s.", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+fn arguments(arguments: impl Iterator<Item = String>) -> Result<(Vec<&'static str>, usize)> {
+    let (mut chosen, mut repetitions) = (Vec::new(), REPETITIONS);
+    for argument in arguments {
+        match (
+            PARTS.iter().find(|part| **part == argument),
+            argument.parse(),
+        ) {
+            (Some(part), _) => chosen.push(*part),
+            (None, Ok(0)) => bail!("nothing is measured by 0 repetitions"),
+            (None, Ok(number)) => repetitions = number,
+            (None, Err(_)) => bail!(
+                "'{argument}' is neither a number of repetitions nor a part: {}",
+                PARTS.join(", ")
+            ),
+        }
+    }
+    let all = chosen.is_empty();
+    let parts = PARTS
+        .into_iter()
+        .filter(|part| all || chosen.contains(part));
+    Ok((parts.collect(), repetitions))
 }
