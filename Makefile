@@ -107,7 +107,7 @@ uninstall-grub:
 	@echo "Now run 'update-grub' or 'grub2-mkconfig -o /boot/grub2/grub.cfg'"
 
 install-dracut:
-	for file in module-setup.sh health-checker-emergency.sh; do \
+	for file in module-setup.sh health-checker-emergency.sh health-checker-pivot.sh; do \
 		install -D -m 0755 dist/dracut/50health-checker/$$file '$(DESTDIR)$(DRACUT_MODULES_DIR)/50health-checker'/$$file || exit 1; \
 	done
 	@echo "Now run 'dracut --force' (transactional systems: 'transactional-update initrd')"
@@ -115,7 +115,7 @@ install-dracut:
 uninstall-dracut:
 	rm -rf '$(DESTDIR)$(DRACUT_MODULES_DIR)/50health-checker'
 
-INITRAMFS_TOOLS_FILES = hooks/health-checker scripts/init-top/health-checker scripts/panic/health-checker
+INITRAMFS_TOOLS_FILES = hooks/health-checker scripts/init-bottom/health-checker scripts/init-top/health-checker scripts/panic/health-checker
 
 install-initramfs-tools:
 	for file in $(INITRAMFS_TOOLS_FILES); do \

@@ -3,6 +3,7 @@
 # or enter the root file system, and in a system whose health-checker cannot be executed.
 #
 #   rescue initrd REASON…     called by the hooks for dracut and initramfs-tools
+#   rescue check ROOT         the same, if the mounted root file system has no init that can be executed
 #   rescue system REASON…     called by health-checker-rescue.service
 #
 # The second has its part in rescue-system, beside this file. POSIX sh with few programs (mount, umount, mkdir, mv, sync, btrfs, blkid, reboot): it has to run under dash, busybox
@@ -53,7 +54,7 @@ first_line() {
 
 # The words of the kernel command line say whether it may act, what is booted, and from where.
 read_command_line() {
-    on=yes act=yes reboots=yes asked='' root='' subvolume='' loader=''
+    on=yes act=yes reboots=yes asked='' root='' subvolume='' loader='' init=''
     if [ "$who" = system ] && [ -e /run/systemd/container ]; then
         words=$(tr '\000' ' ' < /proc/1/cmdline)
     else
@@ -72,6 +73,7 @@ read_command_line() {
             health[-_]checker[-_]reboot=*) reboots=yes ;;
             health[-_]checker.boot=*) loader=${word#*=} ;;
             root=*) root=${word#root=} ;;
+            init=*) init=${word#init=} ;;
             rootflags=*) subvolume=$(option_subvol "${word#rootflags=}") ;;
             rd.shell=0 | rd.shell=no) ;;
             rd.break | rd.break=* | rd.shell | rd.shell=* | break | break=* | emergency | rescue | single | s | S | 1 | -b | rd.emergency)
@@ -330,6 +332,21 @@ rescue_initrd() {
     reboot_now
 }
 
+# Whether the init below a directory can be executed, or is not ours to judge. To enter it would be the end: a kernel
+# panic, or a shell that initramfs-tools starts in its place, and that waits for somebody.
+init_works() {
+    [ -z "$init" ] || return 0
+    for program in sbin/init etc/init bin/init; do
+        [ -L "$1/$program" ] || [ -e "$1/$program" ] || continue
+        case $(readlink "$1/$program") in *systemd*) ;; *) return 0 ;; esac
+        # Not by its link: called 'init', it would be another program.
+        chroot "$1" /usr/lib/systemd/systemd --version > /dev/null 2>&1 ||
+            chroot "$1" /lib/systemd/systemd --version > /dev/null 2>&1
+        return
+    done
+    return 1
+}
+
 # Does not come back where the machine can be rebooted.
 reboot_now() {
     sync
@@ -345,11 +362,15 @@ who=${1:-} mounted=''
 reason=$(printf '%s ' ${*:-unknown}) && reason=${reason% }
 case $who in
     initrd) by=initrd ;;
+    check)
+        who=initrd by=initrd reason="no init that can be executed"
+        read_command_line
+        ! init_works "${1:?}" || exit 0 ;;
     system)
         by=rescue
         # shellcheck source=dist/rescue/health-checker-rescue-system.sh
         . "${0%/*}/rescue-system" ;;
-    *) echo "usage: rescue initrd|system REASON…" >&2 && exit 2 ;;
+    *) echo "usage: rescue initrd REASON… | rescue check ROOT | rescue system REASON…" >&2 && exit 2 ;;
 esac
 read_command_line
 [ "$on$act$reboots" = yesyesyes ] || leave "the kernel command line says so"

@@ -281,6 +281,7 @@ fn pieces_for_boot_loaders_and_initrds_are_installed_each_by_itself() {
             "dracut",
             &[
                 "usr/lib/dracut/modules.d/50health-checker/health-checker-emergency.sh",
+                "usr/lib/dracut/modules.d/50health-checker/health-checker-pivot.sh",
                 "usr/lib/dracut/modules.d/50health-checker/module-setup.sh",
             ],
         ),
@@ -289,6 +290,7 @@ fn pieces_for_boot_loaders_and_initrds_are_installed_each_by_itself() {
             &[
                 "usr/share/initramfs-tools/hooks/health-checker",
                 "usr/share/initramfs-tools/scripts/init-top/health-checker",
+                "usr/share/initramfs-tools/scripts/init-bottom/health-checker",
                 "usr/share/initramfs-tools/scripts/panic/health-checker",
             ],
         ),

@@ -8,7 +8,7 @@ use machine::vm::{Loader, Run, Vm, course};
 use machine::{VENDOR_PLUGINS, write_file, write_plugin};
 use vm_stories::{
     LIMIT, broken, broken_fstab, broken_program, cut_at_step, goes_on, hanging, is_undone,
-    known_good, known_good_with, no_dbus, no_init, no_root, undone,
+    known_good, known_good_with, no_dbus, no_init, no_libc, no_root, undone,
 };
 
 #[path = "trouble/mod.rs"]
@@ -36,7 +36,9 @@ fn boots_that_get_to_a_decision_by_themselves() {
 fn boots_that_never_get_to_systemd_are_taken_back_by_the_initrd() {
     let vm = known_good("initrd", Loader::Direct);
     let (_, why) = undone(&vm, "no init", &[Reset], no_init);
-    assert!(why.contains("died before it was judged"), "{why}");
+    assert!(why.contains("no init that can be executed"), "{why}");
+    let (_, why) = undone(&vm, "/usr is broken", &[Reset], no_libc);
+    assert!(why.contains("no init that can be executed"), "{why}");
     let (_, why) = undone(&vm, "no root file system", &[Reset], no_root);
     assert!(why.contains("died before it was judged"), "{why}");
     // A user who asked for a shell is left alone: the machine waits at it.

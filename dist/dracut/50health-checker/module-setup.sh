@@ -23,7 +23,7 @@ installkernel() {
 }
 
 install() {
-    inst_multiple mount umount mkdir mv rm sync sleep reboot btrfs blkid modprobe cat
+    inst_multiple mount umount mkdir mv rm sync sleep reboot btrfs blkid modprobe cat chroot readlink
     inst_multiple -o chattr
     inst_simple /usr/lib/health-checker/rescue
     # The first of these directories is for a machine that would give a shell, the second for one with rd.shell=0.
@@ -31,4 +31,5 @@ install() {
     # shellcheck disable=SC2154 # moddir is set by dracut
     inst_hook emergency 01 "$moddir/health-checker-emergency.sh"
     inst_hook shutdown-emergency 01 "$moddir/health-checker-emergency.sh"
+    inst_hook pre-pivot 99 "$moddir/health-checker-pivot.sh"
 }
