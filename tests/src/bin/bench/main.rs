@@ -1,6 +1,7 @@
 //! `make bench`: what health checks cost, against a plain shell loop and against systemd alone, side by side.
 //!
-//! Prints tables in Markdown; `docs/BENCHMARKS.md` explains them. One argument: how often each boot is repeated.
+//! Prints tables in Markdown; `docs/BENCHMARKS.md` explains them. Arguments: how often each boot is repeated, and which
+//! parts are measured (`generator`, `probes`, `runner`, `verdict`), if not all.
 
 mod generator;
 mod machines;
@@ -17,6 +18,14 @@ use machine::check_host;
 
 /// The median of five leaves out two unlucky ones on either side.
 const REPETITIONS: usize = 5;
+
+/// What can be measured, by name.
+const PARTS: [(&str, fn(usize) -> Result<()>); 4] = [
+    ("generator", |_| generator::measure()),
+    ("probes", probes::measure),
+    ("runner", runner::measure),
+    ("verdict", verdict::measure),
+];
 
 fn main() -> ExitCode {
     match measure() {
@@ -38,13 +47,23 @@ fn measure() -> Result<()> {
     if repetitions == 0 {
         bail!("nothing is measured by 0 repetitions");
     }
+    let wanted: Vec<String> = std::env::args().skip(2).collect();
+    for name in &wanted {
+        if !PARTS.iter().any(|(part, _)| part == name) {
+            bail!(
+                "no part '{name}': there are {}",
+                PARTS.map(|(part, _)| part).join(", ")
+            );
+        }
+    }
     check_host()?;
     let start = Instant::now();
     numbers::print_host();
-    generator::measure()?;
-    probes::measure(repetitions)?;
-    runner::measure(repetitions)?;
-    verdict::measure(repetitions)?;
+    for (part, measure) in PARTS {
+        if wanted.is_empty() || wanted.iter().any(|name| name == part) {
+            measure(repetitions)?;
+        }
+    }
     println!("Took {:.0} s.", start.elapsed().as_secs_f64());
     Ok(())
 }
