@@ -52,7 +52,7 @@ pub fn verify(root: &Root, options: &Options) -> Result<ExitCode> {
     let mut findings = if options.files.is_empty() {
         let mut findings = everything(root, &found, options.run);
         findings.extend(ours::findings(root));
-        findings.extend(configuration::findings(root));
+        findings.extend(configuration::findings(root, &found));
         findings.extend(analyze::findings(root, &found.checks));
         findings
     } else {
@@ -145,7 +145,8 @@ impl<'o> Chosen<'o> {
 
     fn add(&mut self, root: &Root, path: &Path, run: bool) {
         if config::load(root).files.iter().any(|file| file == path) {
-            self.findings.extend(configuration::findings(root));
+            self.findings
+                .extend(configuration::findings(root, &self.found));
             return;
         }
         let installed = files::belonging(&self.found, path);
@@ -169,7 +170,8 @@ impl<'o> Chosen<'o> {
                 self.findings.extend(units);
             }
             Outside::Configuration(text) => {
-                self.findings.extend(configuration::of_text(path, &text));
+                let of_text = configuration::of_text(root, &self.found, path, &text);
+                self.findings.extend(of_text);
             }
             Outside::Plugin => {
                 self.findings.extend(plugin::lint(root, path));
