@@ -19,8 +19,10 @@ use machine::check_host;
 /// The median of five leaves out two unlucky ones on either side.
 const REPETITIONS: usize = 5;
 
+type Part = (&'static str, fn(usize) -> Result<()>);
+
 /// What can be measured, by name.
-const PARTS: [(&str, fn(usize) -> Result<()>); 4] = [
+const PARTS: [Part; 4] = [
     ("generator", |_| generator::measure()),
     ("probes", probes::measure),
     ("runner", runner::measure),
