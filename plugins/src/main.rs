@@ -7,6 +7,7 @@ mod probe;
 mod program;
 mod resolve;
 mod size;
+mod socket;
 mod span;
 mod systemd;
 mod text;
@@ -14,8 +15,6 @@ mod wait;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use cli::{Cli, Question};
 use outcome::Problem;
@@ -28,14 +27,14 @@ const UNHEALTHY: u8 = 1;
 const USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let (status, line) = match cli.question.probe() {
+    let (timeout, question) = Cli::read().split();
+    let (status, line) = match question {
         Question::Defect(text) => (UNHEALTHY, text),
         Question::Probe(probe) => {
             let expected = probe.expected();
-            let look = match probe.refuse(cli.timeout) {
+            let look = match probe.refuse(timeout) {
                 Some(reason) => Err(Problem::Usage(reason)),
-                None => wait::wait(probe, cli.timeout),
+                None => wait::wait(probe, timeout),
             };
             match look {
                 Ok(found) => (HEALTHY, format!("expected {expected}; found {found}")),

@@ -13,7 +13,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long the only look of `--timeout 0` may take.
 const SINGLE_LOOK: Duration = Duration::from_secs(5);
-/// Probes keep their limit themselves; what still hangs then (a dead network file system) is left behind.
+/// Most probes keep their limit themselves; what hangs all the same (a dead network file system) is left behind.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// Looks until it is as expected, waiting is of no use, or `timeout` has passed. Zero looks once.
@@ -23,6 +23,9 @@ pub fn wait(probe: Box<dyn Probe>, timeout: Duration) -> Look {
     } else {
         timeout
     };
+    if probe.keeps_limit() {
+        return looks(probe.as_ref(), timeout, limit);
+    }
     let (sender, receiver) = mpsc::channel();
     let worker = thread::Builder::new().spawn(move || {
         // Nobody listens any more if the grace is over, too: then this process is about to end.

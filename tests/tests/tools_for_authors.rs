@@ -195,11 +195,23 @@ fn mistakes_are_named_with_their_place() {
         "{run}"
     );
 
+    // A check that is not disabled although somebody believes so.
+    boot.shell("printf '[Checks]\\nDisable=broken\\nDisable=careles\\n' >> /etc/health-checker/health-checker.conf")
+        .unwrap();
+    let all = said(&boot, 1, "health-checker verify");
+    let place = "/etc/health-checker/health-checker.conf:5: warning: 'Disable=': ";
+    assert!(
+        all.contains(&format!(
+            "{place}there is no check 'careles'; did you mean 'careless'?"
+        )) && !all.contains("no check 'broken'"),
+        "{all}"
+    );
+
     boot.shell("echo Nonsense=1 >> /etc/health-checker/health-checker.conf")
         .unwrap();
     let all = said(&boot, 1, "health-checker verify");
     assert!(
-        all.contains("/etc/health-checker/health-checker.conf:3: error: "),
+        all.contains("/etc/health-checker/health-checker.conf:6: error: "),
         "{all}"
     );
     boot.poweroff().unwrap();

@@ -289,8 +289,8 @@ fn pieces_for_boot_loaders_and_initrds_are_installed_each_by_itself() {
             "initramfs-tools",
             &[
                 "usr/share/initramfs-tools/hooks/health-checker",
-                "usr/share/initramfs-tools/scripts/init-top/health-checker",
                 "usr/share/initramfs-tools/scripts/init-bottom/health-checker",
+                "usr/share/initramfs-tools/scripts/init-top/health-checker",
                 "usr/share/initramfs-tools/scripts/panic/health-checker",
             ],
         ),

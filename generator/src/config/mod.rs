@@ -84,11 +84,7 @@ impl Config {
 
     /// Where `Disable=` names this check or unit.
     pub fn disabled(&self, name: &str, unit: &str) -> Option<&Place> {
-        let named = |disable: &&Disable| {
-            [name, unit]
-                .iter()
-                .any(|text| glob::matches(&disable.pattern, text))
-        };
+        let named = |disable: &&Disable| disable.means(name) || disable.means(unit);
         let disable = self.checks.disable.iter().find(named)?;
         Some(&disable.place)
     }

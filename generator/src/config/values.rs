@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Place;
+use super::{Place, glob};
 use crate::settings::RETRY;
 
 /// `[Checks]`
@@ -29,6 +29,13 @@ pub struct Disable {
     pub pattern: String,
     /// Where it is written.
     pub place: Place,
+}
+
+impl Disable {
+    /// Whether it means a check or a unit of this name.
+    pub fn means(&self, name: &str) -> bool {
+        glob::matches(&self.pattern, name)
+    }
 }
 
 /// `[Escalation]`

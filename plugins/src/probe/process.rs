@@ -33,6 +33,11 @@ impl Probe for Process {
         format!("at least {} '{}' running", self.min, self.name)
     }
 
+    /// What is read below /proc is in the kernel's memory.
+    fn keeps_limit(&self) -> bool {
+        true
+    }
+
     fn look(&self, _limit: Duration) -> Look {
         let found = count(Path::new("/proc"), &self.name)
             .map_err(|error| Problem::last(format!("'/proc' cannot be read: {error}")))?;

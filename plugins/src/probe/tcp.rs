@@ -1,13 +1,12 @@
 //! `health-probe tcp`: something accepts connections at an address.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
 use crate::outcome::{Look, Probe, Problem};
-use crate::resolve;
+use crate::{resolve, socket};
 
 /// Something accepts TCP connections at HOST:PORT (they are closed at once).
 #[derive(Debug, Args)]
@@ -75,10 +74,14 @@ impl Probe for Tcp {
         format!("'{}' to accept connections", self.address)
     }
 
+    fn keeps_limit(&self) -> bool {
+        true
+    }
+
     fn look(&self, limit: Duration) -> Look {
         match &self.address {
             Address::Tcp(host, port) => tcp(host, *port, limit),
-            Address::Unix(path) => match UnixStream::connect(path) {
+            Address::Unix(path) => match socket::unix(path, limit) {
                 Ok(_) => Ok("it connected".into()),
                 Err(error) => Err(Problem::not_yet(error.to_string())),
             },

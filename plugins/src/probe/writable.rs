@@ -42,13 +42,17 @@ impl Probe for Writable {
     }
 }
 
+/// More than a block of any file system: what is smaller, btrfs keeps beside the metadata, and there is still room for
+/// that on a disk that is full.
+const LENGTH: usize = 128 << 10;
+
 /// Options may lie (a disk that went read-only, is full, or dead): only a write that has reached the disk proves it.
 /// The name is random: in `/tmp`, nobody may be able to make this fail by taking it before.
 pub(super) fn write(directory: &Path) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".health-probe-")
         .tempfile_in(directory)?;
-    file.write_all(b"health-probe\n")?;
+    file.write_all(&[b'\n'; LENGTH])?;
     file.as_file().sync_all()?;
     file.close()
 }

@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::wire::{Parameter, Values, answer, call};
 use super::{Owner, PROPERTIES, Properties};
+use crate::socket;
 use crate::text::is_glob;
 
 const SOCKET: &str = "/run/systemd/private";
@@ -128,13 +129,10 @@ struct Systemd {
 impl Systemd {
     fn connect(limit: Duration) -> io::Result<Systemd> {
         let socket = std::env::var_os(SOCKET_VARIABLE).unwrap_or_else(|| SOCKET.into());
-        Systemd::greet(UnixStream::connect(socket)?, limit)
+        Systemd::greet(socket::unix(socket, limit)?)
     }
 
-    fn greet(stream: UnixStream, limit: Duration) -> io::Result<Systemd> {
-        let limit = limit.max(Duration::from_millis(1));
-        stream.set_read_timeout(Some(limit))?;
-        stream.set_write_timeout(Some(limit))?;
+    fn greet(stream: UnixStream) -> io::Result<Systemd> {
         let user = rustix::process::geteuid().as_raw().to_string();
         let user: String = user.bytes().map(|digit| format!("{digit:02x}")).collect();
         let mut stream = BufReader::new(stream);
@@ -244,13 +242,15 @@ mod tests {
             let (ours, theirs) = UnixStream::pair().unwrap();
             (&theirs).write_all(greeting.as_bytes()).unwrap();
             theirs.shutdown(std::net::Shutdown::Write).unwrap();
-            let systemd = Systemd::greet(ours, Duration::from_secs(5));
+            let systemd = Systemd::greet(ours);
             assert_eq!(systemd.is_ok(), greeting.starts_with("OK"));
             if let Ok(mut systemd) = systemd {
                 assert!(systemd.properties("a.service").is_err());
             }
         }
         let (ours, _silent) = UnixStream::pair().unwrap();
-        assert!(Systemd::greet(ours, Duration::from_millis(20)).is_err());
+        ours.set_read_timeout(Some(Duration::from_millis(20)))
+            .unwrap();
+        assert!(Systemd::greet(ours).is_err());
     }
 }

@@ -84,8 +84,10 @@ fn stop(check: &Check) -> String {
         "--slice=healthcheck.slice",
         "--property=Type=oneshot",
         "--property=TimeoutStartSec=90s",
-        // As in the template: for what a plugin leaves behind.
+        // As in the template: for what a plugin leaves behind, and for one that floods its output.
         "--property=TimeoutStopSec=10s",
+        "--property=LogRateLimitIntervalSec=10min",
+        "--property=LogRateLimitBurst=40",
         "--property=DefaultDependencies=no",
     ];
     argv.extend(unit.as_deref());

@@ -53,7 +53,7 @@ pub fn verify(root: &Root, options: &Options) -> Result<ExitCode> {
     let mut findings = if options.files.is_empty() {
         let mut findings = everything(root, &found, options.run);
         findings.extend(ours::findings(root));
-        findings.extend(configuration::findings(root));
+        findings.extend(configuration::findings(root, &found));
         findings.extend(analyze::findings(root, &found.checks));
         let panic = no_panic_option(root);
         findings.extend(panic.map(|text| Finding::warning(COMMAND_LINE, None, text)));
@@ -148,7 +148,8 @@ impl<'o> Chosen<'o> {
 
     fn add(&mut self, root: &Root, path: &Path, run: bool) {
         if config::load(root).files.iter().any(|file| file == path) {
-            self.findings.extend(configuration::findings(root));
+            self.findings
+                .extend(configuration::findings(root, &self.found));
             return;
         }
         let installed = files::belonging(&self.found, path);
@@ -172,7 +173,8 @@ impl<'o> Chosen<'o> {
                 self.findings.extend(units);
             }
             Outside::Configuration(text) => {
-                self.findings.extend(configuration::of_text(path, &text));
+                let of_text = configuration::of_text(root, &self.found, path, &text);
+                self.findings.extend(of_text);
             }
             Outside::Plugin => {
                 self.findings.extend(plugin::lint(root, path));

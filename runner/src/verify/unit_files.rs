@@ -60,6 +60,16 @@ pub fn links(root: &Root, dependency: &str, unit: &str) -> Vec<PathBuf> {
     paths.into_iter().filter(there).collect()
 }
 
+/// The units that `dependency` gets by links, wherever those are.
+pub fn linked(root: &Root, dependency: &str) -> BTreeSet<String> {
+    let directories =
+        DIRECTORIES.map(|directory| fs::read_dir(root.join(directory).join(dependency)));
+    let entries = directories.into_iter().flatten().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}
+
 /// The names of all unit files.
 pub fn names(root: &Root) -> BTreeSet<String> {
     let entries = DIRECTORIES.map(|directory| fs::read_dir(root.join(directory)));

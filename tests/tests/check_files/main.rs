@@ -1,6 +1,7 @@
 //! `.check` files in real boots: what they set, and in which of the directories.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod flood;
 mod wrong;
 
 use std::fs;

@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use machine::{write_file, write_plugin, write_unit};
 
 /// How long the slow service needs to start.
-pub const SLOW: Duration = Duration::from_secs(8);
+pub const SLOW: Duration = Duration::from_secs(20);
 
-const SLOW_SERVICE: &str = "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 8; systemd-notify --ready; exec sleep infinity'\n";
+const SLOW_SERVICE: &str = "[Service]\nType=notify\nNotifyAccess=all\nExecStart=/bin/sh -c 'sleep 20; systemd-notify --ready; exec sleep infinity'\n";
 
 /// Starts, and stays for just as long as a quick look takes.
 const LATE_CRASH: &str = "[Service]\nExecStart=/bin/sh -c 'sleep 3; exit 1'\n";

@@ -76,6 +76,11 @@ impl Probe for Http {
         text
     }
 
+    /// Only a file of certificates can be somewhere that does not answer.
+    fn keeps_limit(&self) -> bool {
+        self.ca.is_none()
+    }
+
     fn look(&self, limit: Duration) -> Look {
         let expects_redirect = self.status.iter().any(|status| status.first / 100 == 3);
         let redirects = if expects_redirect { 0 } else { MOST_REDIRECTS };

@@ -55,6 +55,10 @@ impl Probe for Unit {
         })
     }
 
+    fn keeps_limit(&self) -> bool {
+        true
+    }
+
     fn look(&self, limit: Duration) -> Look {
         let (globs, names): (Vec<&str>, Vec<&str>) = self
             .units
