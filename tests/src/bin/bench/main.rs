@@ -1,12 +1,7 @@
 //! `make bench`: what health checks cost, against a plain shell loop and against systemd alone, side by side.
 //!
-<<<<<<< HEAD
 //! Prints tables in Markdown; `docs/BENCHMARKS.md` explains them. Arguments: which parts to measure (all), and how
 //! often each boot is repeated.
-=======
-//! Prints tables in Markdown; `docs/BENCHMARKS.md` explains them. Arguments: how often each boot is repeated, and which
-//! parts are measured (`generator`, `probes`, `runner`, `verdict`), if not all.
->>>>>>> s7-probes
 
 mod generator;
 mod machines;
@@ -26,20 +21,8 @@ use machines::Kind;
 /// The median of five leaves out two unlucky ones on either side.
 const REPETITIONS: usize = 5;
 
-<<<<<<< HEAD
 /// What is measured, in this order. The verdict has two parts: checks that do nothing, and checks that wait.
 const PARTS: [&str; 5] = ["generator", "probes", "runner", "no-ops", "waits"];
-=======
-type Part = (&'static str, fn(usize) -> Result<()>);
-
-/// What can be measured, by name.
-const PARTS: [Part; 4] = [
-    ("generator", |_| generator::measure()),
-    ("probes", probes::measure),
-    ("runner", runner::measure),
-    ("verdict", verdict::measure),
-];
->>>>>>> s7-probes
 
 fn main() -> ExitCode {
     match measure() {
@@ -52,7 +35,6 @@ fn main() -> ExitCode {
 }
 
 fn measure() -> Result<()> {
-<<<<<<< HEAD
     let (parts, repetitions) = arguments(std::env::args().skip(1))?;
     check_host()?;
     let start = Instant::now();
@@ -64,32 +46,6 @@ fn measure() -> Result<()> {
             "runner" => runner::measure(repetitions)?,
             "no-ops" => verdict::measure(Kind::Nothing, repetitions)?,
             _ => verdict::measure(Kind::Waits, repetitions)?,
-=======
-    let repetitions = match std::env::args().nth(1) {
-        Some(number) => number
-            .parse()
-            .with_context(|| format!("'{number}' is not a number of repetitions"))?,
-        None => REPETITIONS,
-    };
-    if repetitions == 0 {
-        bail!("nothing is measured by 0 repetitions");
-    }
-    let wanted: Vec<String> = std::env::args().skip(2).collect();
-    for name in &wanted {
-        if !PARTS.iter().any(|(part, _)| part == name) {
-            bail!(
-                "no part '{name}': there are {}",
-                PARTS.map(|(part, _)| part).join(", ")
-            );
-        }
-    }
-    check_host()?;
-    let start = Instant::now();
-    numbers::print_host();
-    for (part, measure) in PARTS {
-        if wanted.is_empty() || wanted.iter().any(|name| name == part) {
-            measure(repetitions)?;
->>>>>>> s7-probes
         }
     }
     println!("Took {:.0} s.", start.elapsed().as_secs_f64());
