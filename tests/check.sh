@@ -1,7 +1,7 @@
 #!/bin/bash
 # 'make check': every step one after another, also after one that failed. Nothing is skipped: what is missing and
 # cannot be installed makes its step fail. The last line is 'N passed, N failed': tests, and steps that are not made
-# of tests. About 10 minutes on two cores, 5 more after a fresh clone.
+# of tests. About 11 minutes on two cores, 5 more after a fresh clone.
 set -u -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 # The tests look for the programs where the Makefile does.

@@ -24,5 +24,5 @@ fi
 
 # Present as modules on many hosts; where they cannot be loaded and are not built in, the first mount says so.
 if [ "$(id -u)" -eq 0 ]; then
-    for module in loop btrfs; do modprobe -q "$module" 2> /dev/null || :; done
+    for module in loop btrfs fuse; do modprobe -q "$module" 2> /dev/null || :; done
 fi

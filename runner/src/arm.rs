@@ -7,6 +7,7 @@ use health_checks::{CommandLine, Mode, Root};
 use crate::boot;
 use crate::course::{Course, Finding, Stage};
 use crate::facts::{BootKey, Outcome, Severity, SnapshotId, Verdict};
+use crate::fail_point;
 use crate::lease;
 use crate::machine::{Machine, explain};
 use crate::messages;
@@ -63,6 +64,7 @@ pub fn arm(root: &Root) -> Result<()> {
         log::warn!("if this boot dies, it will not be noticed by health-checker: {error:#}");
         return Ok(());
     }
+    fail_point::reached("armed");
     if let Err(error) = runtime::write(root, runtime::ARMED, &machine.boot) {
         log::warn!("{error:#}");
     }

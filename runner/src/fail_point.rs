@@ -11,10 +11,10 @@ pub const fn limit(seconds: u64, in_tests: u64) -> Duration {
     })
 }
 
-/// Where a test says what is to happen, as a line `STEP kill` or `STEP hold`.
+/// Where a test says what is to happen, as a line `STEP kill`, `STEP hold` or `STEP pause`.
 #[cfg(feature = "fail-points")]
 const WANTED: &str = "/run/health-checker-fail-point";
-/// Appears when it happens.
+/// Appears when it happens; a pause ends when the test removes it.
 #[cfg(feature = "fail-points")]
 const REACHED: &str = "/run/health-checker-fail-point.reached";
 
@@ -27,10 +27,17 @@ pub fn reached(step: &str) {
         return;
     };
     let _ = std::fs::rename(WANTED, REACHED);
-    if what.trim() == "hold" {
-        loop {
+    match what.trim() {
+        "hold" => loop {
             std::thread::park();
+        },
+        "pause" => {
+            while std::path::Path::new(REACHED).exists() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            return;
         }
+        _ => {}
     }
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
 }

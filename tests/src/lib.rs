@@ -23,6 +23,7 @@ mod boot;
 mod cache;
 mod command;
 mod container;
+mod disk;
 mod ending;
 mod files;
 mod image;
@@ -39,6 +40,7 @@ mod story;
 pub mod vm;
 
 pub use boot::Boot;
+pub use disk::{Crash, Cut, Left, Player, Recorder, Recording};
 pub use ending::Ended;
 pub use files::{
     ADMIN_PLUGINS, CHECK_FILES, VENDOR_PLUGINS, add_to_health_target, write_check, write_file,
