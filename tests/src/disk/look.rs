@@ -48,7 +48,7 @@ umount "$2"
 
 impl Machine {
     /// Mounts the disk as a boot would, which replays its log, and looks at it.
-    pub fn look(&self) -> Result<Left> {
+    pub fn left(&self) -> Result<Left> {
         self.disk.must_be_off()?;
         let image = &self.disk.image;
         let directory = tempfile::tempdir_in(image.with_file_name(""));

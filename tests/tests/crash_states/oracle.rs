@@ -27,7 +27,7 @@ pub fn check(
     let mut lost = 0;
     for cut in &cuts {
         let _crash = player.crash(cut).unwrap();
-        let found = match machine.look() {
+        let found = match machine.left() {
             Ok(mut left) => {
                 let wrong = wrong_with(&left, cut, story);
                 lost += usize::from(has_lost(&left, cut, story));

@@ -53,7 +53,7 @@ pub fn install(root: &Path) {
 impl Story<Recorder> {
     /// From here on.
     pub fn begin(machine: &Machine) -> Self {
-        let left = machine.look().unwrap();
+        let left = machine.left().unwrap();
         let begin = Mark {
             position: 0,
             step: "begin".to_owned(),
@@ -111,7 +111,7 @@ impl Story<Recorder> {
         let recording = self.recording.finish().unwrap();
         let end = {
             let _crash = recording.player().crash(&recording.end()).unwrap();
-            machine.look().unwrap()
+            machine.left().unwrap()
         };
         self.marks.push(Mark {
             position,
