@@ -2,7 +2,10 @@
 //! on with the good one by itself, whatever becomes of that boot.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::path::Path;
 use std::time::Duration;
+
+use anyhow::Result;
 
 use machine::vm::Ended::{Panic, PoweredOff, Reset};
 use machine::vm::{Loader, Run, Vm, VmBoot, course};
@@ -29,9 +32,9 @@ fn boot_and_set(vm: &Vm, entry: &str, then: &str) -> VmBoot {
     boot
 }
 
-/// Snapshot 1 is known good, and an update to snapshot 2 is made in it, which is set as the default at the end: all that
-/// is missing is an orderly reboot. Returns how that ended.
-fn updated(name: &str) -> (Vm, VmBoot) {
+/// Snapshot 1 is known good, and there is an update to snapshot 2, which is set as the default at the end: all that
+/// is missing is an orderly reboot.
+fn updated(name: &str, edit: impl FnOnce(&Path) -> Result<()>) -> Vm {
     let vm = Vm::new(name, Loader::SystemdBoot).unwrap();
     vm.edit(|root| write_plugin(root, VENDOR_PLUGINS, "disk", PASS))
         .unwrap();
@@ -43,8 +46,8 @@ fn updated(name: &str) -> (Vm, VmBoot) {
         first.tail()
     );
     assert_eq!(vm.status().unwrap().known_good(), [1]);
-    assert_eq!(vm.update(|_| Ok(())).unwrap(), 2);
-    (vm, first)
+    assert_eq!(vm.update(edit).unwrap(), 2);
+    vm
 }
 
 /// The orderly reboot into it.
@@ -70,7 +73,7 @@ fn loader(vm: &Vm) -> (String, bool) {
 
 #[test]
 fn a_kernel_that_panics_is_started_once() {
-    let (vm, _) = updated("trial-bad");
+    let vm = updated("trial-panic", |_| Ok(()));
     let path = "loader/entries/snap-2+3.conf";
     let entry = String::from_utf8(vm.esp_read(path).unwrap()).unwrap();
     // The kernel panics when its first process ends.
@@ -99,8 +102,22 @@ fn a_kernel_that_panics_is_started_once() {
 }
 
 #[test]
+fn an_unhealthy_update_is_rolled_back_as_usual() {
+    let vm = updated("trial-bad", |root| {
+        write_plugin(root, VENDOR_PLUGINS, "web", "#!/bin/sh\nexit 1\n")
+    });
+    let mut boots = vec![reboot(&vm)];
+    boots.extend(vm.run_until_off(4).unwrap());
+    assert_eq!(course(&boots), [(1, Reset), (2, Reset), (1, PoweredOff)]);
+    assert_eq!(boots[2].entries, ["snap-1.conf", "snap-2+0-1.conf"]);
+    assert_eq!(vm.default_snapshot().unwrap(), 1);
+    assert_eq!(vm.status().unwrap().incident_failed(), [(2, "web")]);
+    assert_eq!(loader(&vm), ("snap-1.conf".to_owned(), true));
+}
+
+#[test]
 fn a_good_update_is_the_default_after_its_first_boot() {
-    let (vm, _) = updated("trial-good");
+    let vm = updated("trial-good", |_| Ok(()));
     let mut boots = vec![reboot(&vm)];
     boots.extend(vm.run_until_off(4).unwrap());
     assert_eq!(course(&boots), [(1, Reset), (2, PoweredOff)]);

@@ -175,6 +175,14 @@ mod tests {
             contradictions(&view(Some(entry(3, None))), &around(4)),
             "default subvolume is that of snapshot 4",
         );
+        let on_trial = Around {
+            on_trial: true,
+            ..around(4)
+        };
+        assert_eq!(
+            contradictions(&view(Some(entry(3, None))), &on_trial),
+            [""; 0]
+        );
         let masked = Around {
             masked: Some("/etc/systemd/system/x".into()),
             required: false,
