@@ -17,6 +17,7 @@ use crate::runtime;
 use crate::state::attempts::End;
 use crate::state::store::Store;
 use crate::table::count;
+use crate::trial;
 
 /// The unit, in whose name a boot that died is reported.
 pub const UNIT: &str = "health-checker-arm.service";
@@ -82,11 +83,17 @@ pub fn arm(root: &Root) -> Result<()> {
     }
 }
 
-/// A boot without a verdict that is shut down in order did not die.
+/// A boot without a verdict that is shut down in order did not die. An update that is booted next goes on trial.
 ///
 /// # Errors
-/// When that cannot be written down: it will be taken for one that died.
+/// When that cannot be written down: it will be taken for one that died. When the boot loader cannot be told.
 pub fn disarm(root: &Root) -> Result<()> {
+    let not_died = shut_down(root);
+    // Whether a new snapshot is next, to be tried once, does not depend on it.
+    trial::at_shutdown(root).and(not_died)
+}
+
+fn shut_down(root: &Root) -> Result<()> {
     let Some(armed) = runtime::read::<BootKey>(root, runtime::ARMED) else {
         return Ok(());
     };

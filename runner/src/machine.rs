@@ -18,6 +18,7 @@ use crate::snapshot::mountinfo::{self, Mount};
 use crate::snapshot::{Snapshots, note, rescue};
 use crate::state::State;
 use crate::state::store::Store;
+use crate::state::trial;
 
 /// See the module.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Machine {
     pub default_id: Option<u64>,
     /// The default snapshot, where the boot loader gave up on it and booted this one.
     pub fallen_from: Option<SnapshotId>,
+    /// What became of a snapshot on trial, where there is one.
+    pub trial: Option<trial::Course>,
     /// The boot loader's entry of this boot, without its counter.
     pub entry: Option<String>,
     /// The configuration.
@@ -87,6 +90,7 @@ impl Machine {
             snapshots,
             default_id,
             fallen_from: None,
+            trial: None,
             entry: None,
             config,
             mode: line.mode,
@@ -150,23 +154,20 @@ impl Machine {
 
     /// Asks the boot loader what it did. Not early in a boot: its partition need not be mounted yet.
     pub fn ask_boot_loader(&mut self) {
-        let default = self.default_id;
-        let snapshots = self.snapshots.as_ref();
-        let all = snapshots.map(Snapshots::all).unwrap_or_default();
-        let default = all.iter().find(|snapshot| Some(snapshot.id) == default);
+        let default = self.default_snapshot();
         let view = bootloader::detect(&self.root, &self.mounts)
             .view(default.map(|snapshot| snapshot.number));
         if view.fell_back {
             self.fallen_from = self.not_booted_default();
         }
+        self.look_at_trial(&view);
         self.entry = view.booted.map(|entry| entry.id);
     }
 
     /// The default snapshot, if it is not the booted one.
-    fn not_booted_default(&self) -> Option<SnapshotId> {
-        let default = self.default_id?;
-        let mut all = self.snapshots.as_ref()?.all().into_iter();
-        all.find(|snapshot| snapshot.id == default && Some(snapshot) != self.booted())
+    pub fn not_booted_default(&self) -> Option<SnapshotId> {
+        self.default_snapshot()
+            .filter(|default| Some(default) != self.booted())
     }
 
     /// Whether nobody wants a verdict.

@@ -39,6 +39,7 @@ mod status;
 mod suggest;
 mod systemd1;
 mod table;
+mod trial;
 mod verify;
 
 use std::process::ExitCode;

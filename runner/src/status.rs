@@ -17,6 +17,7 @@ use crate::runtime;
 use crate::state::incident::{Incident, Progress};
 use crate::systemd1::Manager;
 use crate::table::{Color, printable, time};
+use crate::trial::Shown;
 
 const RUNNER: &str = "health-checker.service";
 
@@ -123,6 +124,7 @@ fn to_json(machine: &Machine, now: &Now, loader: &View) -> Value {
         "snapshot": snapshot,
         "known_good": machine.state.known_good.iter().map(|known| &known.snapshot).collect::<Vec<_>>(),
         "boot_loader": show::to_json(loader),
+        "trial": Shown::to_json(Shown::look(machine, loader).as_ref()),
         "bad": machine.state.bad.iter().map(|bad| &bad.snapshot).collect::<Vec<_>>(),
         "checks": now.checks,
         "action": now.action,
@@ -184,6 +186,9 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
     }
     if let Some(summary) = show::summary(loader) {
         writeln!(out, "   Loader: {}", printable(&summary))?;
+    }
+    if let Some(trial) = Shown::look(machine, loader) {
+        writeln!(out, "    Trial: {}", printable(&trial.text()))?;
     }
     for warning in &now.warnings {
         writeln!(

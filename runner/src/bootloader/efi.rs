@@ -51,6 +51,23 @@ impl Variables {
         }
     }
 
+    /// A number, as for flags, `None` where it is not set.
+    ///
+    /// # Errors
+    /// When it is set and cannot be read.
+    pub fn read_number(&self, name: &str) -> Result<Option<u64>> {
+        match fs::read(self.root.join(Self::file(name))) {
+            Ok(bytes) => {
+                let value = bytes.iter().skip(ATTRIBUTES.len()).take(8).rev();
+                Ok(Some(
+                    value.fold(0, |number, byte| number << 8 | u64::from(*byte)),
+                ))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).with_context(|| format!("EFI variable {name} cannot be read")),
+        }
+    }
+
     /// Whether it is set.
     pub fn is_set(&self, name: &str) -> bool {
         self.root.join(Self::file(name)).exists()

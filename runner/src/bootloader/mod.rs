@@ -10,7 +10,7 @@ mod writable;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use health_checks::Root;
 use serde::Serialize;
 
@@ -69,6 +69,8 @@ pub struct View {
     pub booted: Option<Entry>,
     /// The entry that it has been told to boot. `None`: it chooses by its own order, or has no such entries.
     pub default: Option<Entry>,
+    /// The entry that it boots once, before the default.
+    pub one_shot: Option<String>,
     /// All entries.
     pub entries: Vec<Entry>,
     /// How often the default may still be started before the loader falls back by itself. `None`: not counted.
@@ -87,6 +89,7 @@ impl View {
             kind,
             booted: None,
             default: None,
+            one_shot: None,
             entries: Vec::new(),
             tries: None,
             fallback: None,
@@ -100,6 +103,17 @@ impl View {
         let mut entries = self.entries.iter().chain(&self.booted).chain(&self.default);
         self.tries.is_some() || entries.any(|entry| entry.tries_left.is_some())
     }
+}
+
+/// A new entry that can be tried: booted once, before a good one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// The new entry.
+    pub entry: String,
+    /// An entry of the booted snapshot.
+    pub good: String,
+    /// Starts that the new one has left. `None`: it is not counted.
+    pub tries_left: Option<u32>,
 }
 
 /// A boot loader.
@@ -133,6 +147,49 @@ pub trait BootLoader {
         entry: Option<&str>,
         tick: &dyn Fn(),
     ) -> Result<Vec<String>>;
+
+    /// Whether it was told which entry to boot until it is told otherwise.
+    fn is_told(&self) -> bool {
+        false
+    }
+
+    /// Whether the loader is going to boot `new` until it is told otherwise, and could boot it only once instead.
+    /// `waiting`: entries of a trial that was planned before, and is still to come.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    fn offer(
+        &self,
+        _booted: &SnapshotId,
+        _new: &SnapshotId,
+        _waiting: Option<(&str, &str)>,
+    ) -> Result<Option<Offer>> {
+        Ok(None)
+    }
+
+    /// The next boot is one by `entry`, all others are by `good`.
+    ///
+    /// # Errors
+    /// When it is not so.
+    fn try_once(&self, _entry: &str, _good: &str) -> Result<()> {
+        bail!("this boot loader tries nothing")
+    }
+
+    /// All boots are by `entry` again. Whether it was so that the loader went on with `good`: otherwise nothing is done.
+    ///
+    /// # Errors
+    /// When it is not so.
+    fn take(&self, _entry: &str, _good: &str) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// The next boot is none by `entry` once more, if it was to be.
+    ///
+    /// # Errors
+    /// When it still is.
+    fn cancel(&self, _entry: &str) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The boot loader of this machine: by what it said in EFI variables, and by what is installed. A directory with entries

@@ -14,6 +14,7 @@ use super::{Entry, Kind, View, detect};
 use crate::machine::Machine;
 use crate::snapshot::mountinfo;
 use crate::table::{Color, Table, printable};
+use crate::trial::Shown;
 
 /// What to do with GRUB's environment block.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -42,6 +43,7 @@ pub fn bootloader(root: &Root, as_json: bool, change: Option<&Change>) -> Result
         None => {
             let machine = Machine::look(root)?;
             let view = look(&machine);
+            let trial = Shown::look(&machine, &view);
             let warnings: Vec<String> = view
                 .warnings
                 .iter()
@@ -50,8 +52,20 @@ pub fn bootloader(root: &Root, as_json: bool, change: Option<&Change>) -> Result
                 .collect();
             let mut out = io::stdout().lock();
             match as_json {
-                true => writeln!(out, "{:#}", with_warnings(to_json(&view), &warnings))?,
-                false => print(&view, &warnings, &mut out)?,
+                true => {
+                    let trial = Shown::to_json(trial.as_ref());
+                    let all = json!({ "version": 1, "boot_loader": to_json(&view), "trial": trial, "warnings": warnings });
+                    writeln!(out, "{all:#}")?;
+                }
+                false => {
+                    let summary =
+                        summary(&view).unwrap_or_else(|| "none that is understood".to_owned());
+                    writeln!(out, "Boot loader: {}", printable(&summary))?;
+                    if let Some(trial) = trial {
+                        writeln!(out, "      Trial: {}", printable(&trial.text()))?;
+                    }
+                    print(&view, &warnings, &mut out)?;
+                }
             }
         }
     }
@@ -93,8 +107,9 @@ pub fn look(machine: &Machine) -> View {
     });
     let bad = machine.state.bad.iter().map(|bad| &bad.snapshot);
     let bad = bad.filter(|bad| snapshots.is_some_and(|all| all.exists(bad)));
-    let around = Around::look(&machine.root, default, bad.map(|bad| bad.number).collect());
+    let mut around = Around::look(&machine.root, default, bad.map(|bad| bad.number).collect());
     let mut view = detect(&machine.root, &machine.mounts).view(default);
+    around.on_trial = machine.state.trial.is_some() && Shown::look(machine, &view).is_some();
     let contradictions = contradictions(&view, &around);
     view.warnings.extend(contradictions);
     view
@@ -109,16 +124,13 @@ pub fn to_json(view: &View) -> Value {
             "kind": view.kind,
             "entry": id(&view.booted),
             "default": id(&view.default),
+            "one_shot": view.one_shot,
             "tries_left": view.tries,
             "fallback": view.fallback,
             "fell_back": view.fell_back,
             "entries": view.entries,
         }),
     }
-}
-
-fn with_warnings(view: Value, warnings: &[String]) -> Value {
-    json!({ "version": 1, "boot_loader": view, "warnings": warnings })
 }
 
 /// One line of `status`; `None` where there is no boot loader that is understood.
@@ -165,8 +177,6 @@ fn tries_left(left: u32) -> String {
 }
 
 fn print(view: &View, warnings: &[String], out: &mut impl Write) -> io::Result<()> {
-    let summary = summary(view).unwrap_or_else(|| "none that is understood".to_owned());
-    writeln!(out, "Boot loader: {}", printable(&summary))?;
     for warning in warnings {
         writeln!(
             out,

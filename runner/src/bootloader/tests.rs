@@ -1,5 +1,7 @@
 //! Detection, and entries of the Boot Loader Specification, on fake systems: EFI variables and partitions in a directory.
 
+mod trial;
+
 use std::fs;
 use std::path::Path;
 

@@ -25,6 +25,8 @@ pub struct Around {
     pub masked: Option<PathBuf>,
     /// Whether boot-complete.target requires the runner.
     pub required: bool,
+    /// Whether the default subvolume is on trial, while the boot loader's default is a good one.
+    pub on_trial: bool,
 }
 
 impl Around {
@@ -37,6 +39,7 @@ impl Around {
                 Presence::Masked(path) => Some(path),
                 Presence::There(_) | Presence::Missing => None,
             },
+            on_trial: false,
             required: !links(root, REQUIRED_BY, RUNNER).is_empty(),
         }
     }
@@ -61,6 +64,7 @@ pub fn contradictions(view: &View, around: &Around) -> Vec<String> {
         }));
         if let (Some(boots), Some(default)) = (entry.snapshot, around.default)
             && boots != default
+            && !around.on_trial
         {
             warnings.push(format!(
                 "the boot loader's default is entry '{}' of snapshot {boots}, but the default subvolume is that of \
@@ -126,6 +130,7 @@ mod tests {
             bad: Vec::new(),
             masked: None,
             required: true,
+            on_trial: false,
         }
     }
 
@@ -169,6 +174,14 @@ mod tests {
         only(
             contradictions(&view(Some(entry(3, None))), &around(4)),
             "default subvolume is that of snapshot 4",
+        );
+        let on_trial = Around {
+            on_trial: true,
+            ..around(4)
+        };
+        assert_eq!(
+            contradictions(&view(Some(entry(3, None))), &on_trial),
+            [""; 0]
         );
         let masked = Around {
             masked: Some("/etc/systemd/system/x".into()),

@@ -4,6 +4,7 @@
 mod fallback;
 mod loader;
 mod record;
+mod trial;
 
 use anyhow::Result;
 use health_checks::Found;
@@ -93,6 +94,7 @@ impl Course<'_> {
     /// When the machine should be rebooted and cannot.
     pub fn follow(&mut self, finding: &Finding) -> Result<Next> {
         self.stay(finding);
+        self.follow_trial();
         let mut record = Record::Durable;
         loop {
             let decision = self.decision(finding, record);
@@ -247,6 +249,7 @@ impl Course<'_> {
         match rolled_back {
             Ok(details) => {
                 fail_point::reached("rolled-back");
+                self.forget_trial(from);
                 self.finish(Action::Rollback, Progress::Done, details);
                 true
             }
@@ -271,6 +274,12 @@ impl Course<'_> {
                 "health-checker.conf allows no further step here: see 'health-checker config'"
             }
         };
+        // On trial, and nothing may be done about it: as if it had never been on trial.
+        if let (Why::Restrained(Restraint::CommandLine | Restraint::Configuration), Some(booted)) =
+            (why, self.machine.booted().cloned())
+        {
+            self.end_trial(&booted);
+        }
         // A boot by hand changes nothing, and a container may see the state of its host.
         let (keeps_history, keeps_incident) = match why {
             Why::Restrained(Restraint::Container) => (false, false),

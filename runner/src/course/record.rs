@@ -130,7 +130,7 @@ impl Course<'_> {
         let recorded = format!("{booted} is recorded as known good");
         self.report(finding, Action::None, recorded.clone());
         fail_point::reached("recorded");
-        let told = self.tell_good(&booted);
+        let told = self.tell_good(&booted) & self.end_trial(&booted);
         if !self.mark(&booted, &released) || !told {
             self.report(finding, Action::None, recorded);
         }

@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod incident;
 pub mod legacy;
 pub mod store;
+pub mod trial;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,7 @@ use crate::facts::{Action, BootKey, CheckResult, SnapshotId, Verdict};
 use crate::snapshot::rescue::Rescue;
 use attempts::Attempt;
 use incident::{FailedCheck, Incident, Progress};
+use trial::Trial;
 
 /// Version of the format written by this program.
 pub const VERSION: u32 = 1;
@@ -46,6 +48,9 @@ pub struct State {
     /// Boots that began and have no verdict, newest first.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
+    /// A snapshot that the boot loader boots once.
+    #[serde(default)]
+    pub trial: Option<Trial>,
 }
 
 /// A snapshot that was healthy once.
@@ -123,6 +128,7 @@ impl Default for State {
             past: Vec::new(),
             history: Vec::new(),
             attempts: Vec::new(),
+            trial: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 mod entry;
 mod esp;
 mod rollback;
+mod trial;
 
 use std::path::Path;
 
@@ -13,7 +14,7 @@ use health_checks::Root;
 use super::command_line::CommandLine;
 use super::efi::Variables;
 use super::grub::block::Block;
-use super::{BootLoader, Entry, Kind, View};
+use super::{BootLoader, Entry, Kind, Offer, View};
 use crate::facts::SnapshotId;
 use crate::snapshot::mountinfo::Mount;
 use entry::FileName;
@@ -68,6 +69,7 @@ impl BootLoader for Bls {
         };
         let counted = read(COUNT_PATH).and_then(|path| FileName::of_path(&path));
         let selected = read(SELECTED);
+        view.one_shot = read(ONE_SHOT).filter(|id| !id.is_empty());
         let told = read(DEFAULT).or_else(|| self.grub_default());
         view.booted = self.booted(&view.entries, selected, counted);
         if let Some(told) = told {
@@ -111,6 +113,31 @@ impl BootLoader for Bls {
         tick: &dyn Fn(),
     ) -> Result<Vec<String>> {
         self.roll_back(from, to, entry, tick)
+    }
+
+    fn is_told(&self) -> bool {
+        self.variables.is_set(DEFAULT)
+    }
+
+    fn offer(
+        &self,
+        booted: &SnapshotId,
+        new: &SnapshotId,
+        waiting: Option<(&str, &str)>,
+    ) -> Result<Option<Offer>> {
+        self.find_offer(booted, new, waiting)
+    }
+
+    fn try_once(&self, entry: &str, good: &str) -> Result<()> {
+        self.set_one_shot(entry, good)
+    }
+
+    fn take(&self, entry: &str, good: &str) -> Result<bool> {
+        self.take_entry(entry, good)
+    }
+
+    fn cancel(&self, entry: &str) -> Result<()> {
+        self.forget_one_shot(entry)
     }
 }
 

@@ -93,7 +93,7 @@ impl Bls {
     /// Of all that boot the snapshot: what the loader is told already, else one that was blessed (it has no counter), else
     /// one with starts left, a bad one last; of several kernels the newest. Where none names the snapshot, one that boots
     /// whatever the default subvolume is.
-    fn target<'f>(&self, found: &'f [Found], to: &SnapshotId) -> Option<&'f Found> {
+    pub(super) fn target<'f>(&self, found: &'f [Found], to: &SnapshotId) -> Option<&'f Found> {
         let told = |found: &Found| !found.is_bad() && self.names(DEFAULT, &found.name.id);
         let rank = |found: &Found| match found.name.left {
             Some(0) => 0,
@@ -111,7 +111,7 @@ impl Bls {
     }
 
     /// Whether a variable is set to this entry. Boot loaders ignore case.
-    fn names(&self, variable: &str, id: &str) -> bool {
+    pub(super) fn names(&self, variable: &str, id: &str) -> bool {
         let told = self.variables.read(variable).ok().flatten();
         told.is_some_and(|told| told.eq_ignore_ascii_case(id))
     }
