@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use health_checks::{CommandLine, Mode, Root};
+use serde::{Deserialize, Serialize};
 
 use crate::boot;
 use crate::course::{Course, Finding, Stage};
@@ -25,6 +26,15 @@ pub const UNIT: &str = "health-checker-arm.service";
 const KNOWN_GOOD_DEATHS: usize = 3;
 /// Shut down in order so often before there was a verdict, nobody but the snapshot itself does it.
 const SHUT_DOWN_LIMIT: usize = 5;
+
+/// What is kept of it in `/run`.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Armed {
+    /// The boot that is counted.
+    pub boot: BootKey,
+    /// What was wrong then, and is not any more: a damaged state was replaced.
+    pub warnings: Vec<String>,
+}
 
 /// Writes down that this boot began. Where too many boots of this snapshot have died, goes back at once.
 ///
@@ -66,7 +76,14 @@ pub fn arm(root: &Root) -> Result<()> {
         return Ok(());
     }
     fail_point::reached("armed");
-    if let Err(error) = runtime::write(root, runtime::ARMED, &machine.boot) {
+    for warning in &machine.warnings {
+        log::warn!("{warning}");
+    }
+    let armed = Armed {
+        boot: machine.boot.clone(),
+        warnings: machine.warnings.clone(),
+    };
+    if let Err(error) = runtime::write(root, runtime::ARMED, &armed) {
         log::warn!("{error:#}");
     }
     match too_many(&machine, &booted, &died, &shut_down) {
@@ -94,12 +111,12 @@ pub fn disarm(root: &Root) -> Result<()> {
 }
 
 fn shut_down(root: &Root) -> Result<()> {
-    let Some(armed) = runtime::read::<BootKey>(root, runtime::ARMED) else {
+    let Some(Armed { boot, .. }) = runtime::read(root, runtime::ARMED) else {
         return Ok(());
     };
     let store = Store::new(root);
     let mut state = store.load(None).state;
-    if state.shut_down(&armed) {
+    if state.shut_down(&boot) {
         store.save(&state)?;
         log::info!(
             "this boot is shut down before it was judged: it does not count as one that died"

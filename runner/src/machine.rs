@@ -7,6 +7,7 @@ use health_checks::{CommandLine, LoaderWord, Mode, Root};
 
 use anyhow::Result;
 
+use crate::arm::Armed;
 use crate::boot;
 use crate::bootloader;
 use crate::facts::{BootKey, Outcome, SnapshotId};
@@ -83,6 +84,13 @@ impl Machine {
         let store = Store::new(root);
         let loaded = store.load(snapshots.as_ref());
         warnings.extend(loaded.warnings);
+        let armed = runtime::read::<Armed>(root, runtime::ARMED);
+        let earlier = armed.filter(|armed| armed.boot == boot);
+        for warning in earlier.map(|armed| armed.warnings).unwrap_or_default() {
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
         let mut machine = Self {
             root: root.clone(),
             boot,

@@ -120,11 +120,11 @@ mod tests {
     fn every_option_is_read() {
         let text = "[Checks]\nDefaultTimeoutSec=2min\nDefaultRetries=3\nDefaultRetrySec=500ms\nStableSec=0\n\
                     SettleTimeoutSec=1h\nDisable=a b*\n[Escalation]\nNewSnapshot=rollback\nKnownGoodSnapshot=\n\
-                    Tries=3\nStop=emergency\n[Boot]\nActInContainer=yes\n[Notify]\nLogin=off\n[X-Other]\nY=1\n";
+                    Tries=3\nStop=emergency\n[Boot]\nActInContainer=yes\nDeadlineSec=0\n[Notify]\nLogin=off\n[X-Other]\nY=1\n";
         let config = config(&[text]);
         assert_eq!(config.errors, []);
         let values: Vec<String> = config.effective().into_iter().map(|o| o.value).collect();
-        let expected = "2min|3|500ms|0s|60min|a b*|rollback||3|emergency|yes|no";
+        let expected = "2min|3|500ms|0s|60min|a b*|rollback||3|emergency|yes|0s|no";
         assert_eq!(values.join("|"), expected);
         assert!(config.effective().iter().all(|o| o.places.len() == 1));
         assert_eq!(config.escalation.new.0, [Rung::Rollback]);

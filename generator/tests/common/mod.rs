@@ -120,18 +120,20 @@ impl Machine {
         for unit in fs::read_dir(units).unwrap().map(Result::unwrap) {
             let content = fs::read_to_string(unit.path()).unwrap();
             let content = content.replace("@SBINDIR@", "/usr/sbin");
+            let content = content.replace("@LIBDIR@", "/usr/lib/health-checker");
             let name = unit.file_name().into_string().unwrap();
             self.file(format!("/usr/lib/systemd/system/{name}"), &content, 0o644);
         }
         // What our units and those of the cases name of others'.
-        let targets = "sysinit basic local-fs shutdown multi-user boot-complete";
+        let targets = "sysinit basic local-fs shutdown multi-user boot-complete emergency rescue";
         for target in targets.split(' ') {
             let path = format!("/usr/lib/systemd/system/{target}.target");
             self.file(path, "[Unit]\n", 0o644);
         }
         let service = "[Unit]\nDefaultDependencies=no\n[Service]\nExecStart=/usr/bin/env\n";
         self.file("/usr/lib/systemd/system/a.service", service, 0o644);
-        let programs = "bin/env bin/sh bin/health-probe sbin/health-checker";
+        let programs =
+            "bin/env bin/sh bin/health-probe sbin/health-checker lib/health-checker/rescue";
         for program in programs.split(' ') {
             self.file(format!("/usr/{program}"), SCRIPT, 0o755);
         }
