@@ -10,6 +10,7 @@ export CARGO_TARGET_DIR=$PWD/target CARGO_TERM_COLOR=never
 
 step 'setup' tests/setup.sh --vm
 step 'release build' cargo build --release --workspace --exclude health-checker-tests --locked --quiet
+step 'fail-points build' cargo build --package health-checker --features fail-points --profile fail-points --locked --quiet
 
 vm_tests=()
 for target in tests/tests/vm_*.rs tests/tests/vm_*/main.rs; do
