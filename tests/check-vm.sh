@@ -12,12 +12,6 @@ step 'setup' tests/setup.sh --vm
 step 'release build' cargo build --release --workspace --exclude health-checker-tests --locked --quiet
 step 'fail-points build' cargo build --package health-checker --features fail-points --profile fail-points --locked --quiet
 
-vm_tests=()
-for target in tests/tests/vm_*.rs tests/tests/vm_*/main.rs; do
-    name=${target#tests/tests/}
-    name=${name%.rs}
-    [ ! -f "$target" ] || vm_tests+=(--test "${name%/main}")
-done
-step 'virtual machines' cargo test --package health-checker-tests "${vm_tests[@]}" --locked --no-fail-fast -- --test-threads=2
+step 'virtual machines' cargo test --package health-checker-tests --test vm --locked --no-fail-fast -- --test-threads=2
 
 summary

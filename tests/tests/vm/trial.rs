@@ -1,6 +1,5 @@
 //! Updates on trial: where the update tool sets LoaderEntryDefault, a new entry is booted once, and the boot loader goes
 //! on with the good one by itself, whatever becomes of that boot.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,16 +1,11 @@
 //! Whole machines with UEFI and systemd-boot: boot counters in the names of entries, and the default entry.
 
-mod vm_stories;
-
-use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
-use machine::vm::{Loader, VmBoot, course};
-use vm_stories::{
+use crate::stories::{
     broken, broken_program, cut_at_step, cut_when_counted, goes_on, is_undone, known_good,
     known_good_with, no_initrd, no_root, undone,
 };
-
-#[path = "trouble/mod.rs"]
-mod trouble;
+use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
+use machine::vm::{Loader, VmBoot, course};
 
 /// The entries after each boot.
 fn entries(boots: &[VmBoot]) -> Vec<Vec<&str>> {
@@ -60,7 +55,7 @@ fn boots_that_die_use_up_the_tries_of_their_entry() {
 #[test]
 fn power_cuts() {
     let vm = known_good_with("uefi-cuts", Loader::SystemdBoot, |root| {
-        trouble::install_fail_points(root);
+        crate::trouble::install_fail_points(root);
         Ok(())
     });
     // The file system knows of the rollback, and the boot loader does not.

@@ -1,10 +1,5 @@
 //! Owns what the tests of virtual machines share: a machine with a known good snapshot, updates that break it in all ways,
 //! and stories about them, several on one machine.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "helpers of several test programs"
-)]
 
 use std::fs;
 use std::path::Path;
@@ -166,7 +161,7 @@ pub fn no_root(root: &Path) -> Result<()> {
 
 /// Hangs before anything of multi-user.target is started; the deadline is near.
 pub fn hanging(root: &Path) -> Result<()> {
-    write_file(root, CONFIGURATION, "[Boot]\nDeadlineSec=90s\n")?;
+    write_file(root, CONFIGURATION, "[Boot]\nDeadlineSec=60s\n")?;
     let unit = "[Unit]\nDefaultDependencies=no\nBefore=sysinit.target\n[Service]\nType=oneshot\n\
         ExecStart=/bin/sleep infinity\nTimeoutStartSec=infinity\n[Install]\nWantedBy=sysinit.target\n";
     write_unit(root, "hangs.service", unit)

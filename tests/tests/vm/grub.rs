@@ -1,13 +1,10 @@
 //! Whole machines with GRUB: it counts boots that were never judged, and boots the last known good snapshot.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-mod vm_stories;
-
-use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
-use machine::vm::{Loader, Vm, course};
-use vm_stories::{
+use crate::stories::{
     LIMIT, broken, goes_on, is_undone, known_good, no_initrd, no_libc, no_root, tries, undone,
 };
+use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
+use machine::vm::{Loader, Vm, course};
 
 fn variable(vm: &Vm, name: &str) -> Option<String> {
     let mut all = vm.grubenv().unwrap().into_iter();
