@@ -92,8 +92,15 @@ impl Vm {
             Loader::SystemdBoot => {}
         }
         self.machine.must_be_off()?;
+        let before = self.esp_entries()?;
         let mut boot = VmBoot::run(&hardware, run, default)?;
         boot.entries = self.esp_entries()?;
+        // A boot that died before it could say anything has changed the counter of its entry.
+        boot.snapshot = boot.snapshot.or_else(|| {
+            let mut entries = boot.entries.iter();
+            let counted = entries.find(|entry| !before.contains(entry))?;
+            systemd_boot::number_of(counted)
+        });
         Ok(boot)
     }
 

@@ -42,3 +42,9 @@ pub(crate) fn add_entry(esp: &Esp, kernel: &Kernel, top: &Path) -> Result<()> {
 pub(crate) fn entries(esp: &Esp) -> Result<Vec<String>> {
     esp.list(ENTRIES)
 }
+
+/// The snapshot of an entry, by the entry's name.
+pub(crate) fn number_of(entry: &str) -> Option<u64> {
+    let rest = entry.strip_prefix("snap-")?;
+    rest.split(['+', '.']).next()?.parse().ok()
+}
