@@ -52,13 +52,19 @@ impl Vm {
         if loader != Loader::Direct {
             vm.edit(|root| append(root, "/etc/fstab", ESP_IN_FSTAB))?;
         }
-        if loader == Loader::SystemdBoot {
-            let variables = vm.machine.image().with_file_name("efi-variables");
+        vm.forget_efi_variables()?;
+        vm.add_entry(1)?;
+        Ok(vm)
+    }
+
+    /// The firmware forgets all variables: the boot loader is not told anything by anybody.
+    pub fn forget_efi_variables(&self) -> Result<()> {
+        if self.loader == Loader::SystemdBoot {
+            let variables = self.machine.image().with_file_name("efi-variables");
             fs::copy(FIRMWARE_VARIABLES, &variables)
                 .with_context(|| format!("cannot write '{}'", variables.display()))?;
         }
-        vm.add_entry(1)?;
-        Ok(vm)
+        Ok(())
     }
 
     /// Boots once, until it resets or powers off by itself.

@@ -94,6 +94,8 @@ fn forget(vm: &Vm, bad: u64) {
     for entry in vm.esp_entries().unwrap().iter().filter(of_bad) {
         vm.esp_remove(&format!("loader/entries/{entry}")).unwrap();
     }
+    // The rollback has told the boot loader to boot snapshot 1; the next update does not tell it anything else.
+    vm.forget_efi_variables().unwrap();
 }
 
 /// Cuts the power where the program stands still at a named step (`fail_point.rs`).
