@@ -89,7 +89,7 @@ fn a_healthy_boot_is_not_pending_any_more_and_is_where_grub_falls_back_to() {
     assert_eq!(status.verdict(), ("healthy", "none"));
     assert_eq!(status.0["warnings"], json!([]));
     let loader = json!({
-        "kind": "grub", "entry": null, "default": null, "tries_left": null, "fallback": 1, "fell_back": false, "entries": [],
+        "kind": "grub", "entry": null, "default": null, "one_shot": null, "tries_left": null, "fallback": 1, "fell_back": false, "entries": [],
     });
     assert_eq!(status.0["boot_loader"], loader);
     let options = boot.shell("findmnt -n -o VFS-OPTIONS /boot").unwrap();

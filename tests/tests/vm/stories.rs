@@ -85,7 +85,7 @@ fn assert_back(status: &Status, bad: u64) {
 }
 
 /// Makes room for the next story.
-fn forget(vm: &Vm, bad: u64) {
+pub fn forget(vm: &Vm, bad: u64) {
     vm.delete_snapshot(bad).unwrap();
     let of_bad = |name: &&String| {
         name.strip_prefix(&format!("snap-{bad}"))

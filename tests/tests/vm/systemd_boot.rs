@@ -1,11 +1,16 @@
 //! Whole machines with UEFI and systemd-boot: boot counters in the names of entries, and the default entry.
 
-use crate::stories::{
-    broken, broken_program, cut_at_step, cut_when_counted, goes_on, is_undone, known_good,
-    known_good_with, no_initrd, no_root, undone,
-};
+use std::path::Path;
+
 use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
 use machine::vm::{Loader, VmBoot, course};
+use machine::write_file;
+
+use crate::stories::{
+    broken, broken_program, cut_at_step, cut_when_counted, forget, goes_on, is_undone, known_good,
+    known_good_with, no_initrd, no_root, undone,
+};
+use crate::trouble::{mask, remove};
 
 /// The entries after each boot.
 fn entries(boots: &[VmBoot]) -> Vec<Vec<&str>> {
@@ -73,4 +78,30 @@ fn power_cuts() {
     let (boots, why) = is_undone(&vm, bad, &[Reset]);
     assert_eq!(boots[0].entries[1], format!("snap-{bad}+0-2.conf"));
     assert!(why.contains("attempts 1 of 1"), "{why}");
+}
+
+#[test]
+fn without_a_verdict_nothing_is_blessed() {
+    let vm = known_good("uefi-unjudged", Loader::SystemdBoot);
+    let masked: fn(&Path) = |root| mask(root, "health-checker.service");
+    let missing: fn(&Path) = |root| {
+        remove(root, "/usr/lib/systemd/system/health-checker.service");
+    };
+    for (what, edit) in [("masked", masked), ("missing", missing)] {
+        println!("the runner is {what}");
+        let update = vm
+            .update(|root| {
+                // Nobody will report anything: the machine is not to wait for it as long as usual.
+                write_file(root, "/etc/test-machine-limit", "40\n")?;
+                edit(root);
+                Ok(())
+            })
+            .unwrap();
+        let boots = goes_on(&vm, &[(update, PoweredOff)]);
+        assert!(!boots[0].said("boot-complete.target is active"));
+        let counted = format!("snap-{update}+2-1.conf");
+        assert_eq!(boots[0].entries, ["snap-1.conf", &counted]);
+        vm.set_default(1).unwrap();
+        forget(&vm, update);
+    }
 }
