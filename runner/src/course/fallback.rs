@@ -29,6 +29,9 @@ impl Course<'_> {
         self.record_fall(&from, &booted);
         // The intent, as for each rollback; from a snapshot that was never healthy also without one.
         if !self.save() && self.machine.state.is_known_good(&from) {
+            log::error!(
+                "it does not: that cannot be written down, so the next boot begins with {from} again"
+            );
             return;
         }
         self.roll_back(&from, &booted);
