@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use health_checks::{
-    Content, GENERATOR_DIRECTORY, Mode, Root, Stage, Step, TARGET, command_line, deadline, files,
-    find, scan, write, write_deadline,
+    Content, GENERATOR_DIRECTORY, Mode, Root, Stage, Step, TARGET, blessing, command_line,
+    deadline, files, find, scan, write, write_blessing, write_deadline,
 };
 
 use crate::guard::Guard;
@@ -34,6 +34,10 @@ pub(crate) fn reason_for_nothing(root: &Root, guard: &Guard) -> Option<&'static 
 pub(crate) fn generate(root: &Root, out: &Path, log: &Log, guard: &Guard) -> ExitCode {
     let mut failed = false;
     let mut checks = 0_usize;
+    if let Err(error) = write_blessing(root, out) {
+        failed = true;
+        log.say(Level::Error, &format!("boot-complete.target: {error}"));
+    }
     scan(root, Stage::Early, |step| match step {
         Step::Look(path) => guard.looks_at(path),
         Step::Configuration(config) => {
@@ -75,7 +79,10 @@ pub(crate) fn dry_run(root: &Root) -> ExitCode {
         .checks
         .iter()
         .flat_map(|check| files(check, out, &check.dependency_directory(TARGET)));
-    for (path, content) in deadline(&found.config, out).into_iter().chain(of_checks) {
+    let of_ours = blessing(root, out)
+        .into_iter()
+        .chain(deadline(&found.config, out));
+    for (path, content) in of_ours.chain(of_checks) {
         let path = path.display();
         let _ = match content {
             Content::Text(content) => write!(text, "--- {path}\n{content}\n"),

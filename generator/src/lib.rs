@@ -7,13 +7,16 @@
 //! * [`parse`] and [`define()`] understand `.check` files (`load` reads them, `sections` merges drop-ins);
 //! * [`render()`] and [`write()`] turn a check into files that systemd reads;
 //! * [`config`] is `health-checker.conf`;
+//! * [`unit_files`] are those of systemd, by their names;
 //! * [`name`] makes unit names out of file names, whatever bytes those have;
 //! * [`command_line()`] says what the kernel command line wants of us.
 
 pub mod config;
 pub mod name;
 pub mod parse;
+pub mod unit_files;
 
+mod blessing;
 mod check;
 mod command_line;
 mod command_words;
@@ -38,6 +41,7 @@ mod unit_names;
 mod value;
 mod write;
 
+pub use blessing::{blessing, write_blessing};
 pub use check::{Check, Found, Ignored, Kind, Link, Origin, Severity, Warning};
 pub use command_line::{CommandLine, LoaderWord, Mode, command_line};
 pub use deadline::{deadline, write_deadline};

@@ -30,6 +30,7 @@ cases! {
     check_syntax,
     configuration,
     contents,
+    enabled,
     initrd,
     links,
     masks,

@@ -126,6 +126,22 @@ fn shut_down(root: &Root) -> Result<()> {
     Ok(())
 }
 
+/// Nobody wants a verdict on this boot after all: it is no longer counted.
+///
+/// # Errors
+/// When that cannot be written down.
+pub fn forget(root: &Root) -> Result<()> {
+    let Some(Armed { boot, .. }) = runtime::read(root, runtime::ARMED) else {
+        return Ok(());
+    };
+    let store = Store::new(root);
+    let mut state = store.load(None).state;
+    state.judged(&boot);
+    store.save(&state)?;
+    runtime::remove(root, runtime::ARMED);
+    Ok(())
+}
+
 /// Why a boot is not counted, if so.
 fn uncounted(machine: &Machine, line: &CommandLine) -> Option<String> {
     if let Some(target) = &line.target {

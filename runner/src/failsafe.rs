@@ -88,6 +88,10 @@ fn is_to_decide(cause: Cause, machine: &Machine, line: &CommandLine) -> bool {
             log::warn!("there is no verdict on this boot: {RUNNER} is masked or not enabled");
             false
         }
+        (_, RunnerUnit::Skipped) => {
+            log::warn!("there is no verdict on this boot: a condition of {RUNNER} is not met");
+            false
+        }
         (Cause::Emergency, RunnerUnit::Working) => {
             log::info!("{RUNNER} is going to judge this boot");
             false

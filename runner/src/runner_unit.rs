@@ -15,6 +15,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 pub enum RunnerUnit {
     /// Masked, or nothing brings it in: no verdict is to be expected, because nobody wants one.
     Off,
+    /// A condition of it is not met: somebody wants no verdict on this boot.
+    Skipped,
     /// It runs, or has a job.
     Working,
     /// It never ran in this boot, and nothing is on the way.
@@ -26,7 +28,8 @@ pub enum RunnerUnit {
 impl RunnerUnit {
     /// Asks.
     pub fn ask() -> Self {
-        let properties = "--property=LoadState,ActiveState,WantedBy,RequiredBy,Job,ExecMainStartTimestampMonotonic";
+        let properties = "--property=LoadState,ActiveState,WantedBy,RequiredBy,Job,Result,ConditionResult,\
+            ConditionTimestampMonotonic,ExecMainStartTimestampMonotonic";
         let argv = ["systemctl", "show", properties, RUNNER];
         let answer = command::run(&argv, LIMIT, &lease::renew);
         parse(&answer.map(|ended| ended.output).unwrap_or_default())
@@ -57,14 +60,16 @@ fn parse(text: &str) -> RunnerUnit {
             .map_or("", |(_, value)| value)
     };
     let is_wanted = !property("WantedBy").is_empty() || !property("RequiredBy").is_empty();
+    let is_zero = |name: &str| property(name) == "0";
+    let is_skipped = property("Result") == "exec-condition"
+        || property("ConditionResult") == "no" && !is_zero("ConditionTimestampMonotonic");
     match (property("LoadState"), property("ActiveState")) {
         ("masked", _) => RunnerUnit::Off,
         (_, "activating" | "deactivating" | "reloading") => RunnerUnit::Working,
+        ("loaded", "inactive") if is_skipped => RunnerUnit::Skipped,
         _ if !matches!(property("Job"), "" | "0") => RunnerUnit::Working,
         ("loaded", "inactive") if !is_wanted => RunnerUnit::Off,
-        ("loaded", "inactive") if property("ExecMainStartTimestampMonotonic") == "0" => {
-            RunnerUnit::Never
-        }
+        ("loaded", "inactive") if is_zero("ExecMainStartTimestampMonotonic") => RunnerUnit::Never,
         _ => RunnerUnit::Ended,
     }
 }
@@ -98,9 +103,22 @@ mod tests {
                 RunnerUnit::Working,
             ),
             (
-                "LoadState=loaded\nActiveState=inactive\nExecMainStartTimestampMonotonic=0\n",
+                "LoadState=loaded\nActiveState=inactive\nExecMainStartTimestampMonotonic=0\n\
+                 ConditionResult=no\nConditionTimestampMonotonic=0\n",
                 wanted,
                 RunnerUnit::Never,
+            ),
+            (
+                "LoadState=loaded\nActiveState=inactive\nExecMainStartTimestampMonotonic=0\n\
+                 ConditionResult=no\nConditionTimestampMonotonic=5\n",
+                wanted,
+                RunnerUnit::Skipped,
+            ),
+            (
+                "LoadState=loaded\nActiveState=inactive\nExecMainStartTimestampMonotonic=0\n\
+                 Result=exec-condition\nConditionResult=yes\nConditionTimestampMonotonic=5\n",
+                wanted,
+                RunnerUnit::Skipped,
             ),
             (
                 "LoadState=loaded\nActiveState=failed\nExecMainStartTimestampMonotonic=7\n",

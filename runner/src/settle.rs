@@ -6,10 +6,12 @@ use anyhow::{Context, Result};
 use health_checks::{Mode, Root};
 use serde::{Deserialize, Serialize};
 
+use crate::arm;
 use crate::facts::BootKey;
 use crate::late;
 use crate::lease;
 use crate::observe;
+use crate::runner_unit::{RUNNER, RunnerUnit};
 use crate::runtime;
 use crate::systemd1::{Job, Manager, through_restarts};
 
@@ -68,6 +70,10 @@ pub fn settle(root: &Root, limit: Option<Duration>) -> Result<()> {
     }
     lease::status("Looking for plugins that appeared since the boot began");
     let boot = crate::boot::key_by(root, &manager)?;
+    if is_skipped(&manager)? {
+        log::warn!("a condition of {RUNNER} is not met: this boot is not judged");
+        arm::forget(root).context("this boot may be taken for one that died")?;
+    }
     let late = late::start(root, &manager, &boot, &observe::find(root))?;
     if !late.is_empty() {
         log::info!(
@@ -88,6 +94,15 @@ pub fn settle(root: &Root, limit: Option<Duration>) -> Result<()> {
     });
     runtime::write(root, runtime::SETTLED, &settled)
         .context("the result of settling cannot be kept")
+}
+
+/// Whether there will be no verdict, because a condition of the runner is not met. It begins while the boot settles.
+fn is_skipped(manager: &Manager) -> Result<bool> {
+    let units = manager.units_by_names(&[RUNNER.to_owned()])?;
+    let is_idle = units
+        .first()
+        .is_some_and(|unit| unit.active == "inactive" && !unit.has_job);
+    Ok(is_idle && RunnerUnit::ask() == RunnerUnit::Skipped)
 }
 
 /// `None`: settled. Otherwise the units whose jobs are still running.

@@ -13,6 +13,7 @@ use crate::facts::{Action, Outcome, SnapshotId, Verdict};
 use crate::machine::Machine;
 use crate::observe;
 use crate::report::Report;
+use crate::runner_unit::RunnerUnit;
 use crate::runtime;
 use crate::state::incident::{Incident, Progress};
 use crate::systemd1::Manager;
@@ -81,6 +82,11 @@ fn now(machine: &Machine) -> Now {
     });
     let (verdict, why) = if pending {
         (Verdict::Pending, "the boot has not been judged yet")
+    } else if RunnerUnit::ask() == RunnerUnit::Skipped {
+        (
+            Verdict::Unknown,
+            "this boot is not judged: a condition of health-checker.service is not met, see 'systemctl status health-checker'",
+        )
     } else {
         (
             Verdict::Unknown,

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use machine::{ADMIN_PLUGINS, Boot, Machine, VENDOR_PLUGINS, write_plugin};
+use machine::{ADMIN_PLUGINS, Boot, Machine, Release, VENDOR_PLUGINS};
+use machine::{write_file, write_plugin, write_unit};
 
 const LIMIT: Duration = Duration::from_secs(60);
 /// Whoever runs it, leaves a trace; it would fail the boot.
@@ -177,4 +178,78 @@ fn masked_checks_are_skipped_and_listed() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("Health check failed: bad"), "{text}");
     boot.poweroff().unwrap();
+}
+
+/// A boot like this: finished, and nothing that waits for a good boot was started.
+fn is_not_called_good(release: Release, edit: fn(&Path) -> anyhow::Result<()>) -> (Machine, Boot) {
+    let machine = Machine::builder()
+        .release(release)
+        .build("unjudged")
+        .unwrap();
+    machine
+        .edit(|root| {
+            edit(root)?;
+            // As systemd-bless-boot.service does it, which is for UEFI only.
+            let text = "[Unit]\nRequires=boot-complete.target\nAfter=boot-complete.target\n\
+                [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n";
+            write_unit(root, "bless.service", text)
+        })
+        .unwrap();
+    let boot = finished(&machine);
+    for unit in ["bless.service", "boot-complete.target"] {
+        assert_eq!(
+            boot.state_of(unit).unwrap(),
+            "inactive",
+            "{unit}, {release:?}"
+        );
+    }
+    (machine, boot)
+}
+
+#[test]
+fn without_a_runner_no_boot_is_called_good() {
+    for release in [Release::Trixie, Release::Bookworm] {
+        let (_machine, boot) = is_not_called_good(release, |root| {
+            let mask = root.join("etc/systemd/system/health-checker.service");
+            Ok(symlink("/dev/null", mask)?)
+        });
+        boot.poweroff().unwrap();
+    }
+}
+
+#[test]
+fn a_runner_with_a_condition_judges_where_it_is_met_and_nothing_is_done_elsewhere() {
+    const DROP_IN: &str = "/etc/systemd/system/health-checker.service.d/x.conf";
+    for release in [Release::Trixie, Release::Bookworm] {
+        let (machine, mut boot) = is_not_called_good(release, |root| {
+            let configuration = "/etc/health-checker/health-checker.conf.d/test.conf";
+            write_file(root, configuration, "[Boot]\nDeadlineSec=5s\n")?;
+            write_file(root, DROP_IN, "[Unit]\nConditionPathExists=/judge\n")
+        });
+        boot.wait("the deadline", LIMIT, |boot| {
+            let said = boot.journal(&["-b", "-u", "health-checker-deadline.service"])?;
+            Ok(said.contains("a condition of health-checker.service is not met"))
+        })
+        .unwrap();
+        let status = boot.status().unwrap();
+        assert_eq!(status.verdict(), ("unknown", "none"));
+        let why = status.0["why"].as_str().unwrap();
+        assert!(
+            why.contains("a condition of health-checker.service"),
+            "{why}"
+        );
+        let (_, said) = boot.try_shell("health-checker verify").unwrap();
+        let expected = format!("{DROP_IN}:2: warning: a boot in which this 'ConditionPathExists='");
+        assert!(said.contains(&expected), "{said}");
+        boot.poweroff().unwrap();
+        // However often that happens: it is no boot that did not get to its verdict.
+        let state = machine.read("/var/lib/health-checker/state.json").unwrap();
+        let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+        assert_eq!(state["attempts"], serde_json::json!([]), "{state:#}");
+        machine.edit(|root| write_file(root, "/judge", "")).unwrap();
+        let boot = machine.boot_until_verdict(LIMIT).unwrap();
+        assert_eq!(boot.status().unwrap().verdict(), ("healthy", "none"));
+        assert_eq!(boot.state_of("bless.service").unwrap(), "active");
+        boot.poweroff().unwrap();
+    }
 }

@@ -7,7 +7,7 @@ use health_checks::Root;
 use super::View;
 use super::command_line::CommandLine;
 use crate::snapshot::mountinfo;
-use crate::verify::{Presence, links, presence};
+use health_checks::unit_files::{Presence, links, presence};
 
 const RUNNER: &str = "health-checker.service";
 const REQUIRED_BY: &str = "boot-complete.target.requires";

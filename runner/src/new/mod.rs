@@ -11,9 +11,10 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::Args;
+use health_checks::unit_files::{self, Presence};
 use health_checks::{Origin, Root, Severity};
 
-use crate::verify::{self, Presence};
+use crate::verify;
 use name::check_name;
 use write::{put_back, write};
 
@@ -162,7 +163,7 @@ fn probe(root: &Root, name: &str, subject: &Subject) -> Result<text::Probe> {
         }
         _ => {
             let unit = unit_name(name);
-            if !matches!(verify::presence(root, &unit), Presence::There(_)) {
+            if !matches!(unit_files::presence(root, &unit), Presence::There(_)) {
                 bail!(
                     "what is '{name}' to check? There is no unit '{unit}': name one with '--unit', or use '--tcp', \
                      '--http', '--mount', '--command' or '--script'; see 'health-checker new --help'"

@@ -53,8 +53,8 @@ impl State {
         attempt.map(|attempt| attempt.end = End::ShutDown).is_some()
     }
 
-    /// A boot has a verdict, whatever it is.
-    pub(super) fn judged(&mut self, boot: &BootKey) {
+    /// A boot has a verdict, whatever it is, or none is wanted.
+    pub fn judged(&mut self, boot: &BootKey) {
         self.attempts.retain(|attempt| attempt.boot != *boot);
     }
 

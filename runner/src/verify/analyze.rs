@@ -10,9 +10,9 @@ use health_checks::{Check, Kind, Root, TARGET};
 
 use super::finding::Finding;
 use super::named_units::texts;
-use super::unit_files::{Presence, presence};
 use crate::command;
 use crate::judge::is_ours;
+use health_checks::unit_files::{Presence, presence};
 
 /// It takes 0.2 s, and 2 s with 300 checks.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -8,8 +8,8 @@ use health_checks::config::{self, Config};
 use health_checks::{Found, Root, TARGET};
 
 use super::finding::Finding;
-use super::unit_files;
 use crate::suggest::nearest;
+use health_checks::unit_files;
 
 /// What is wrong with the installed configuration.
 pub fn findings(root: &Root, found: &Found) -> Vec<Finding> {

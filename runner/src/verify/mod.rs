@@ -7,7 +7,6 @@ mod finding;
 mod named_units;
 mod ours;
 mod plugin;
-mod unit_files;
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -25,7 +24,6 @@ use files::Outside;
 pub use finding::Finding;
 use finding::Level;
 use health_checks::config;
-pub use unit_files::{Presence, links, presence};
 
 /// Exit status of warnings with `--strict`.
 const WARNINGS: u8 = 2;

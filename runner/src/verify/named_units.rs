@@ -7,9 +7,9 @@ use health_checks::parse::{Entry, parse};
 use health_checks::{Check, Root};
 
 use super::finding::Finding;
-use super::unit_files::{self, Presence};
 use crate::judge::is_ours;
 use crate::suggest::nearest;
+use health_checks::unit_files::{self, Presence};
 
 /// Keys with names of units.
 const UNIT: [&str; 8] = [

@@ -243,6 +243,10 @@ fn our_own_units() {
             "health-check-finished.target",
             "health-checker-failsafe.service",
             "health-checker-rescue.service",
+            "health-checker-arm.service",
+            "health-checker-deadline.service",
+            "health-checker-deadline.timer",
+            "health-checker-emergency.service",
             "health-check@.service",
             "health-check-local@.service",
             "healthcheck.slice",
@@ -259,7 +263,22 @@ fn our_own_units() {
             .map(ToString::to_string)
             .collect()
     };
-    let links: &[(&str, &str)] = &[(&wants, target), (&requires, target)];
+    let hooks = [
+        ("sysinit.target", "health-checker-arm.service"),
+        ("sysinit.target", "health-checker-deadline.timer"),
+        ("emergency.target", "health-checker-emergency.service"),
+    ]
+    .map(|(target, unit)| format!("{ETC}/{target}.wants/{unit}"));
+    let [arm, deadline, emergency] = hooks.each_ref().map(|path| (path.as_str(), target));
+    let links: &[(&str, &str)] = &[
+        (&wants, target),
+        (&requires, target),
+        arm,
+        deadline,
+        emergency,
+    ];
+    let drop_in = format!("{ETC}/health-checker.service.d/x.conf");
+    let arm_mask = format!("{ETC}/health-checker-arm.service");
     let runner = "health-checker.service";
     assert_eq!(said(&[], links), [""; 0]);
     for (remove, add, expected) in [
@@ -270,7 +289,7 @@ fn our_own_units() {
         ),
         (
             &[],
-            vec![(wants.as_str(), target)],
+            vec![(wants.as_str(), target), arm, deadline, emergency],
             "error: is enabled by half",
         ),
         (
@@ -292,6 +311,25 @@ fn our_own_units() {
             &[runner],
             links.to_vec(),
             "error: is left of an installation that is gone",
+        ),
+        (
+            &[],
+            vec![(wants.as_str(), target), (&requires, target), arm, deadline],
+            "emergency.service: warning: is not enabled, a boot that falls into emergency mode stays there",
+        ),
+        (
+            &[],
+            [links, &[(&arm_mask, "->/dev/null")]].concat(),
+            "arm.service: warning: masks a part of health-checker, boots that die",
+        ),
+        (
+            &[],
+            [
+                links,
+                &[(&drop_in, "[Unit]\nConditionHost=a\nConditionHost=\n")],
+            ]
+            .concat(),
+            "x.conf:2: warning: a boot in which this 'ConditionHost=' is not met is not judged",
         ),
         (
             &["healthcheck.slice"],

@@ -87,7 +87,16 @@ fn without_a_verdict_nothing_is_blessed() {
     let missing: fn(&Path) = |root| {
         remove(root, "/usr/lib/systemd/system/health-checker.service");
     };
-    for (what, edit) in [("masked", masked), ("missing", missing)] {
+    // systemd takes a unit for good that was skipped, and what requires it goes on.
+    let skipped: fn(&Path) = |root| {
+        let path = "/etc/systemd/system/health-checker.service.d/x.conf";
+        write_file(root, path, "[Unit]\nConditionHost=another\n").unwrap();
+    };
+    for (what, edit) in [
+        ("masked", masked),
+        ("missing", missing),
+        ("skipped", skipped),
+    ] {
         println!("the runner is {what}");
         let update = vm
             .update(|root| {

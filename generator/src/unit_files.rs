@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use health_checks::Root;
+use crate::Root;
 
 /// Where systemd looks for unit files, the strongest first (systemd.unit(5)).
 const DIRECTORIES: [&str; 12] = [
@@ -68,6 +68,22 @@ pub fn linked(root: &Root, dependency: &str) -> BTreeSet<String> {
     entries
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect()
+}
+
+/// The files that say what `unit` is: that of its name in every directory, and its drop-ins.
+pub fn texts(root: &Root, unit: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for directory in DIRECTORIES.map(Path::new) {
+        paths.push(directory.join(unit));
+        let drop_ins = directory.join(format!("{unit}.d"));
+        let entries = fs::read_dir(root.join(&drop_ins)).into_iter().flatten();
+        let mut names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        let texts = names.iter().map(|name| drop_ins.join(name));
+        paths.extend(texts.filter(|path| path.extension() == Some("conf".as_ref())));
+    }
+    paths.retain(|path| root.join(path).is_file());
+    paths
 }
 
 /// The names of all unit files.
