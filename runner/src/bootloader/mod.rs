@@ -128,11 +128,12 @@ pub trait BootLoader {
     /// When the loader takes the next boot for one more after a boot that died.
     fn judged(&self, tries: u32) -> Result<()>;
 
-    /// The boot is healthy: this snapshot, with its path from the top level of the file system, is where to fall back to.
+    /// The boot is healthy: this snapshot, with its path from the top level of the file system, is where to fall back to,
+    /// and never to the bad ones, which were rolled back from by somebody who could not say so.
     ///
     /// # Errors
-    /// When the loader would fall back to an older one.
-    fn good(&self, snapshot: &SnapshotId, subvolume: &str) -> Result<()>;
+    /// When the loader would fall back to another one.
+    fn good(&self, snapshot: &SnapshotId, subvolume: &str, bad: &[SnapshotId]) -> Result<()>;
 
     /// The default subvolume was changed from `from` to `to`: makes the loader boot `to`, and never `from` by itself.
     /// Durable when this returns. Says what was done. `entry`, if it is known, is what `to` was booted with when it was
@@ -247,7 +248,7 @@ impl BootLoader for NoBootLoader {
         Ok(())
     }
 
-    fn good(&self, _: &SnapshotId, _: &str) -> Result<()> {
+    fn good(&self, _: &SnapshotId, _: &str, _: &[SnapshotId]) -> Result<()> {
         Ok(())
     }
 

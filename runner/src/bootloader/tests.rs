@@ -116,6 +116,34 @@ fn a_boot_loader_is_known_by_what_it_said_and_not_by_a_directory() {
 }
 
 #[test]
+fn a_healthy_boot_leaves_no_tries_to_what_was_rolled_back_from() {
+    let entries = [
+        ("snap-1.conf", 1),
+        ("snap-2+2-1.conf", 2),
+        ("snap-3+3.conf", 3),
+        ("snap-4+1-2.conf", 4),
+    ];
+    let system = System::systemd_boot(&entries);
+    let good = |bad: &[SnapshotId]| {
+        system
+            .loader()
+            .good(&snapshot(1), "@/.snapshots/1/snapshot", bad)
+    };
+    good(&[]).unwrap();
+    assert_eq!(system.files(), entries.map(|(file, _)| file));
+    let marked = [
+        "snap-1.conf",
+        "snap-2+0-1.conf",
+        "snap-3+3.conf",
+        "snap-4+0-2.conf",
+    ];
+    for _ in 0..2 {
+        good(&[snapshot(2), snapshot(4), snapshot(5)]).unwrap();
+        assert_eq!(system.files(), marked);
+    }
+}
+
+#[test]
 fn the_view_names_what_was_booted_and_what_is_next() {
     let system = System::systemd_boot(&[("snap-1.conf", 1), ("snap-2+2-1.conf", 2)]);
     system.entry("tool.conf", "quiet");

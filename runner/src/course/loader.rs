@@ -25,11 +25,13 @@ impl Course<'_> {
         }
     }
 
-    /// This is where to fall back to. Whether it could be told.
-    pub(super) fn tell_good(&mut self, good: &SnapshotId) -> bool {
+    /// This is where to fall back to, and not to what was rolled back from. Whether it could be told.
+    pub(super) fn tell_good(&mut self, good: &SnapshotId, bad: &[SnapshotId]) -> bool {
         let mount = mountinfo::root_mount(&self.machine.mounts);
         let subvolume = mount.map(|mount| mount.root.trim_start_matches('/').to_owned());
-        let told = self.loader().good(good, &subvolume.unwrap_or_default());
+        let told = self
+            .loader()
+            .good(good, &subvolume.unwrap_or_default(), bad);
         match told {
             Ok(()) => true,
             Err(error) => {

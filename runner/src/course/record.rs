@@ -111,6 +111,8 @@ impl Course<'_> {
         let was_open = self.machine.state.open_incident().is_some();
         let snapshots = self.machine.snapshots.as_ref();
         let exists = |snapshot: &SnapshotId| snapshots.is_some_and(|all| all.exists(snapshot));
+        let mut bad = self.machine.state.bad_of_incident();
+        bad.retain(|snapshot| exists(snapshot) && *snapshot != booted);
         let good = KnownGood {
             entry: self.machine.entry.clone(),
             ..KnownGood::new(&booted, settled)
@@ -130,7 +132,7 @@ impl Course<'_> {
         let recorded = format!("{booted} is recorded as known good");
         self.report(finding, Action::None, recorded.clone());
         fail_point::reached("recorded");
-        let told = self.tell_good(&booted) & self.end_trial(&booted);
+        let told = self.tell_good(&booted, &bad) & self.end_trial(&booted);
         if !self.mark(&booted, &released) || !told {
             self.report(finding, Action::None, recorded);
         }

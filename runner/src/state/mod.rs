@@ -291,6 +291,17 @@ impl State {
         self.history.truncate(HISTORY_LIMIT);
     }
 
+    /// The snapshots that were rolled back from in the incident that goes on.
+    pub fn bad_of_incident(&self) -> Vec<SnapshotId> {
+        let Some(incident) = self.open_incident() else {
+            return Vec::new();
+        };
+        let bad = self.bad.iter().map(|bad| &bad.snapshot);
+        bad.filter(|snapshot| incident.has_failed(snapshot))
+            .cloned()
+            .collect()
+    }
+
     /// Remembers a snapshot as bad.
     pub fn mark_bad(&mut self, snapshot: &SnapshotId, reason: String) {
         self.bad.retain(|bad| bad.snapshot != *snapshot);

@@ -101,8 +101,8 @@ impl BootLoader for Bls {
     }
 
     /// The entries that are left are where to fall back to.
-    fn good(&self, _: &SnapshotId, _: &str) -> Result<()> {
-        Ok(())
+    fn good(&self, _: &SnapshotId, _: &str, bad: &[SnapshotId]) -> Result<()> {
+        self.mark_bad(bad)
     }
 
     fn rolled_back(

@@ -90,6 +90,35 @@ impl Bls {
         Ok(done)
     }
 
+    /// Entries of these snapshots that still have starts left: the initrd and the rescue program do not rename any, and early
+    /// in a boot their partition may be out of reach.
+    pub(super) fn mark_bad(&self, bad: &[SnapshotId]) -> Result<()> {
+        let is_to_be_marked = |found: &&Found| {
+            let of_bad = bad.iter().any(|snapshot| found.is_of(snapshot));
+            of_bad && !found.is_bad()
+        };
+        let open = |access| Partitions::open(&self.root, &self.mounts, &self.variables, access);
+        if bad.is_empty()
+            || !open(Access::Read)?
+                .entries()
+                .0
+                .iter()
+                .any(|found| is_to_be_marked(&found))
+        {
+            return Ok(());
+        }
+        let partitions = open(Access::Write)?;
+        for found in partitions.entries().0.iter().filter(is_to_be_marked) {
+            let name = found.name.bad();
+            partitions.rename(found, &name)?;
+            log::info!(
+                "boot loader: boot entry '{}' is bad now: '{name}'",
+                found.file
+            );
+        }
+        Ok(())
+    }
+
     /// Of all that boot the snapshot: what the loader is told already, else one that was blessed (it has no counter), else
     /// one with starts left, a bad one last; of several kernels the newest. Where none names the snapshot, one that boots
     /// whatever the default subvolume is.

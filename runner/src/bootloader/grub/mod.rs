@@ -74,7 +74,7 @@ impl BootLoader for Grub {
         Ok(())
     }
 
-    fn good(&self, snapshot: &SnapshotId, subvolume: &str) -> Result<()> {
+    fn good(&self, snapshot: &SnapshotId, subvolume: &str, _: &[SnapshotId]) -> Result<()> {
         let now = self.block.variables()?;
         let exists = |path: &str| self.root.join(path).exists();
         let kernel = Kernel::of(&self.command_line, subvolume, &exists);

@@ -156,7 +156,7 @@ fn a_good_boot_is_where_to_fall_back_to() {
         ])
         .unwrap();
     assert!(system.loader().view(None).fell_back);
-    system.loader().good(&snapshot(3), SUBVOLUME).unwrap();
+    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
     let expected = [
         ("good", "3"),
         ("good_subvol", SUBVOLUME),
@@ -170,7 +170,7 @@ fn a_good_boot_is_where_to_fall_back_to() {
     assert_eq!(system.get("left"), None);
     assert_eq!(system.loader().view(None).fallback, Some(3));
     let before = system.inode();
-    system.loader().good(&snapshot(3), SUBVOLUME).unwrap();
+    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
     assert_eq!(system.inode(), before);
 }
 
@@ -181,14 +181,14 @@ fn what_does_not_fit_or_is_not_known_is_left_out() {
         .block()
         .set(&[("health_checker_options", "old")])
         .unwrap();
-    system.loader().good(&snapshot(3), SUBVOLUME).unwrap();
+    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
     assert_eq!(system.get("options"), None);
     assert_eq!(system.get("linux").unwrap(), "/boot/vmlinuz-6.4");
 
     // Somebody else has filled it nearly.
     let system = System::new(KERNEL);
     system.block().set(&[("other", &"y".repeat(850))]).unwrap();
-    system.loader().good(&snapshot(3), SUBVOLUME).unwrap();
+    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
     assert_eq!(
         (
             system.get("options"),
@@ -201,7 +201,7 @@ fn what_does_not_fit_or_is_not_known_is_left_out() {
 
     // Not booted by GRUB.
     let system = System::new("quiet");
-    system.loader().good(&snapshot(3), SUBVOLUME).unwrap();
+    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
     assert_eq!((system.get("linux"), system.get("options")), (None, None));
 }
 
@@ -228,7 +228,7 @@ fn what_fits_is_known_exactly() {
 #[test]
 fn a_rollback_begins_anew_and_never_falls_back_to_the_bad_one() {
     let system = System::new(KERNEL);
-    system.loader().good(&snapshot(3), SUBVOLUME).unwrap();
+    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
     system.block().set(&[("health_checker_left", "1")]).unwrap();
     let roll_back = |from, to| {
         system
