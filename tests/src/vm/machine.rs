@@ -17,7 +17,7 @@ use super::boot::{Ended, VmBoot};
 use super::esp::Esp;
 use super::loader::{Kernel, Loader};
 use super::qemu::{FIRMWARE_VARIABLES, Hardware, Run};
-use super::{direct, disk, grub, setup, systemd_boot};
+use super::{direct, disk, grub, known_good, setup, systemd_boot};
 
 /// Mounted by GRUB's and systemd-boot's machines: both keep what they count there.
 const ESP_IN_FSTAB: &str = "/dev/vda2 /boot/efi vfat umask=0077 0 0\n";
@@ -42,19 +42,40 @@ impl Vm {
 
     fn build(name: &str, loader: Loader, product: bool) -> Result<Vm> {
         setup::check_host()?;
-        let machine = Machine::copy_of(&disk::master(product)?, Layout::Snapshots, name)?;
+        let vm = Vm::copy_of(&disk::master(product)?, name, loader)?;
+        if loader != Loader::Direct {
+            vm.edit(|root| append(root, "/etc/fstab", ESP_IN_FSTAB))?;
+        }
+        vm.add_entry(1)?;
+        Ok(vm)
+    }
+
+    /// A machine that was healthy once: snapshot 1 is known good. Its check `whole` fails where `/usr/broken` or
+    /// `/etc/failing` is.
+    pub fn known_good(name: &str, loader: Loader) -> Result<Vm> {
+        setup::check_host()?;
+        let vm = Vm::copy_of(&known_good::disk(loader)?, name, loader)?;
+        if loader == Loader::Grub {
+            // It looks for the file system by its identity, and a copy has another one.
+            vm.add_entry(1)?;
+        }
+        Ok(vm)
+    }
+
+    fn copy_of(disk: &Path, name: &str, loader: Loader) -> Result<Vm> {
+        let machine = Machine::copy_of(disk, Layout::Snapshots, name)?;
         let esp = Esp::new(machine.image());
         let vm = Vm {
             machine,
             loader,
             esp,
         };
-        if loader != Loader::Direct {
-            vm.edit(|root| append(root, "/etc/fstab", ESP_IN_FSTAB))?;
-        }
         vm.forget_efi_variables()?;
-        vm.add_entry(1)?;
         Ok(vm)
+    }
+
+    pub(crate) fn image(&self) -> &Path {
+        self.machine.image()
     }
 
     /// The firmware forgets all variables: the boot loader is not told anything by anybody.

@@ -20,6 +20,7 @@ mod direct;
 pub(crate) mod disk;
 mod esp;
 mod grub;
+mod known_good;
 mod loader;
 mod machine;
 mod qemu;
