@@ -91,7 +91,12 @@ fn binaries(programs: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// What only whole machines have: the pieces for their boot loaders and initrds.
-const BOOT_PIECES: [&str; 3] = ["install-grub", "install-initramfs-tools", "install-bls"];
+const BOOT_PIECES: [&str; 4] = [
+    "install-grub",
+    "install-initramfs-tools",
+    "install-dracut",
+    "install-bls",
+];
 
 /// The targets of `make` for a machine; only those that the Makefile has.
 fn targets(source: &Path, place: Place) -> Vec<&'static str> {

@@ -37,9 +37,10 @@ const ROOT: u64 = ESP + ESP_SIZE;
 const TAIL: u64 = MIB;
 
 /// What virtual machines have installed besides the containers' packages.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "linux-image-cloud-amd64",
     "initramfs-tools",
+    "dracut-core",
     "busybox",
     "zstd",
     "systemd-boot",

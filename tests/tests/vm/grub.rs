@@ -1,10 +1,12 @@
 //! Whole machines with GRUB: it counts boots that were never judged, and boots the last known good snapshot.
 
 use crate::stories::{
-    LIMIT, broken, goes_on, is_undone, known_good, no_initrd, no_libc, no_root, tries, undone,
+    LIMIT, always_failing, broken, decided_without_a_verdict, goes_on, is_undone, known_good,
+    no_initrd, no_libc, no_root, reset_by_its_watchdog, tries, undone,
 };
 use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
-use machine::vm::{Loader, Vm, course};
+use machine::vm::{Loader, Run, Vm, course};
+use machine::write_file;
 
 fn variable(vm: &Vm, name: &str) -> Option<String> {
     let mut all = vm.grubenv().unwrap().into_iter();
@@ -65,4 +67,41 @@ fn good_and_bad_updates() {
     goes_on(&vm, &[(bad, Panic), (bad, Panic), (good, PoweredOff)]);
     assert_eq!(vm.default_snapshot().unwrap(), good);
     assert!(vm.status().unwrap().bad().contains(&bad));
+}
+
+#[test]
+fn boots_that_get_to_a_decision_by_themselves() {
+    let vm = known_good("grub-decides", Loader::Grub);
+    decided_without_a_verdict(&vm, |_| assert_told(&vm));
+}
+
+#[test]
+fn watchdog_by_hand_and_what_always_fails() {
+    let vm = known_good("grub-watchdog", Loader::Grub);
+    // GRUB has counted that boot, and nobody else is asked.
+    let bad = reset_by_its_watchdog(&vm);
+    assert_eq!(variable(&vm, "health_checker_left").as_deref(), Some("0"));
+    let (_, why) = is_undone(&vm, bad, &[]);
+    assert!(
+        why.contains("the boot loader went back to snapshot 1"),
+        "{why}"
+    );
+    assert_told(&vm);
+    // By hand into an old snapshot that fails now: nothing is done.
+    let good = vm.update(|_| Ok(())).unwrap();
+    goes_on(&vm, &[(good, PoweredOff)]);
+    vm.edit_snapshot(1, |root| write_file(root, "/etc/failing", ""))
+        .unwrap();
+    let mut run = Run::within(LIMIT);
+    run.arguments = vec!["rootflags=subvol=@/.snapshots/1/snapshot"];
+    let boot = vm.run(&run).unwrap();
+    assert_eq!(course(std::slice::from_ref(&boot)), [(1, PoweredOff)]);
+    assert_eq!(vm.status().unwrap().verdict(), ("unhealthy", "none"));
+    assert_eq!(vm.default_snapshot().unwrap(), good);
+    assert_eq!(variable(&vm, "health_checker_left"), None);
+    assert_eq!(variable(&vm, "health_checker_good"), Some(good.to_string()));
+
+    for vm in always_failing("grub-fails", Loader::Grub) {
+        assert_eq!(variable(&vm, "health_checker_left"), None);
+    }
 }

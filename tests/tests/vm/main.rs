@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod direct;
+mod dracut;
 mod grub;
 mod machines;
 mod stories;

@@ -6,32 +6,29 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use machine::vm::Ended::{self, Killed, PoweredOff};
+use machine::vm::Ended::{self, Killed, PoweredOff, Reset, Watchdog};
 use machine::vm::{Loader, Run, Vm, VmBoot, course};
 use machine::{Status, VENDOR_PLUGINS, write_file, write_plugin, write_unit};
 
 /// For one boot; an emulated machine on a busy host is slow.
 pub const LIMIT: Duration = Duration::from_secs(300);
+/// What an update changes.
+type Edit = fn(&Path) -> Result<()>;
 const CONFIGURATION: &str = "/etc/health-checker/health-checker.conf.d/test.conf";
-/// Fails where a file says so.
-const CHECK: &str = "#!/bin/sh\ntest ! -e /usr/broken && test ! -e /etc/failing\n";
 
 /// A machine whose snapshot 1 is known good.
 pub fn known_good(name: &str, loader: Loader) -> Vm {
-    known_good_with(name, loader, |_| Ok(()))
+    Vm::known_good(name, loader).unwrap()
 }
 
-/// The same, with something else in snapshot 1.
-pub fn known_good_with(name: &str, loader: Loader, edit: impl FnOnce(&Path) -> Result<()>) -> Vm {
-    let vm = Vm::new(name, loader).unwrap();
+/// The same, with health-checker built so that it can be stopped at named steps (`cut_at_step`).
+pub fn with_fail_points(name: &str, loader: Loader) -> Vm {
+    let vm = known_good(name, loader);
     vm.edit(|root| {
-        edit(root)?;
-        write_plugin(root, VENDOR_PLUGINS, "whole", CHECK)
+        crate::trouble::install_fail_points(root);
+        Ok(())
     })
     .unwrap();
-    let boots = vm.run_until_off(1).unwrap();
-    assert_eq!(course(&boots), [(1, PoweredOff)], "{}", boots[0].tail());
-    assert_eq!(vm.status().unwrap().known_good(), [1]);
     vm
 }
 
@@ -58,6 +55,13 @@ pub fn undone(
 
 /// The same for an update that is there already.
 pub fn is_undone(vm: &Vm, bad: u64, ends: &[Ended]) -> (Vec<VmBoot>, String) {
+    let result = is_undone_and_kept(vm, bad, ends);
+    forget(vm, bad);
+    result
+}
+
+/// The same, and the bad snapshot stays.
+fn is_undone_and_kept(vm: &Vm, bad: u64, ends: &[Ended]) -> (Vec<VmBoot>, String) {
     let mut expected: Vec<(u64, Ended)> = ends.iter().map(|&ended| (bad, ended)).collect();
     expected.push((1, PoweredOff));
     let boots = goes_on(vm, &expected);
@@ -69,9 +73,7 @@ pub fn is_undone(vm: &Vm, bad: u64, ends: &[Ended]) -> (Vec<VmBoot>, String) {
         .iter()
         .filter_map(|check| check["message"].as_str())
         .collect();
-    let messages = messages.join("\n");
-    forget(vm, bad);
-    (boots, messages)
+    (boots, messages.join("\n"))
 }
 
 /// Healthy in snapshot 1, with an incident that ended and a snapshot that is known to be bad.
@@ -96,6 +98,78 @@ pub fn forget(vm: &Vm, bad: u64) {
     }
     // The rollback has told the boot loader to boot snapshot 1; the next update does not tell it anything else.
     vm.forget_efi_variables().unwrap();
+}
+
+/// Boots that die, and get to a decision by themselves, whatever the boot loader: one boot, and back. `after` looks at the
+/// boots of each story.
+pub fn decided_without_a_verdict(vm: &Vm, after: impl Fn(&[VmBoot])) {
+    println!("hangs in a start job");
+    let first = vm.update(hanging).unwrap();
+    let (boots, why) = is_undone_and_kept(vm, first, &[Reset]);
+    assert!(
+        why.contains("no verdict in time") && why.contains("hangs.service"),
+        "{why}"
+    );
+    after(&boots);
+    // The next update is bad as well.
+    vm.forget_efi_variables().unwrap();
+    println!("emergency mode");
+    let second = vm.update(broken_fstab).unwrap();
+    let (boots, why) = is_undone(vm, second, &[Reset]);
+    assert!(why.contains("emergency mode"), "{why}");
+    let bad = vm.status().unwrap().bad();
+    assert!(bad.starts_with(&[second, first]), "{bad:?}");
+    after(&boots);
+    forget(vm, first);
+    for (what, edit, expected) in [
+        ("no D-Bus", no_dbus as Edit, ""),
+        ("the program is gone", no_program, "could not be executed"),
+        (
+            "the runner is killed",
+            killed_runner,
+            "ended without finishing its work",
+        ),
+    ] {
+        let (boots, why) = undone(vm, what, &[Reset], edit);
+        assert!(!why.is_empty() && why.contains(expected), "{what}: {why}");
+        after(&boots);
+    }
+}
+
+/// A known good snapshot that fails from now on, and a first installation that fails: no loop, and somebody can log in.
+pub fn always_failing(name: &str, loader: Loader) -> [Vm; 2] {
+    let vm = known_good(name, loader);
+    vm.edit(|root| write_file(root, "/etc/failing", ""))
+        .unwrap();
+    goes_on(&vm, &[(1, Reset), (1, PoweredOff)]);
+    assert_eq!(vm.status().unwrap().verdict(), ("unhealthy", "stop"));
+    // A first installation that fails has nothing to go back to.
+    let first = Vm::new(&format!("{name}-first"), loader).unwrap();
+    first
+        .edit(|root| write_plugin(root, VENDOR_PLUGINS, "fails", "#!/bin/sh\nexit 1\n"))
+        .unwrap();
+    goes_on(&first, &[(1, PoweredOff)]);
+    assert_eq!(first.status().unwrap().verdict(), ("unhealthy", "stop"));
+    [vm, first]
+}
+
+/// An update that stands still after it is counted; one boot of it ends with its hardware watchdog. Gives its number.
+pub fn reset_by_its_watchdog(vm: &Vm) -> u64 {
+    // PID 1 catches the signal and stands still: nobody feeds the watchdog any more.
+    let freeze = "[Unit]\nDefaultDependencies=no\nConflicts=shutdown.target\nBefore=shutdown.target\n\
+        After=health-checker-arm.service\n[Service]\nExecStart=/bin/kill -SEGV 1\n[Install]\nWantedBy=sysinit.target\n";
+    let bad = vm
+        .update(|root| {
+            let watchdog = "[Manager]\nRuntimeWatchdogSec=10\n";
+            write_file(root, "/etc/systemd/system.conf.d/watchdog.conf", watchdog)?;
+            write_unit(root, "freeze.service", freeze)
+        })
+        .unwrap();
+    let mut run = Run::within(LIMIT);
+    run.watchdog = true;
+    let boot = vm.run(&run).unwrap();
+    assert_eq!(course(&[boot]), [(bad, Watchdog)]);
+    bad
 }
 
 /// Cuts the power where the program stands still at a named step (`fail_point.rs`).
@@ -162,7 +236,7 @@ pub fn no_root(root: &Path) -> Result<()> {
 }
 
 /// Hangs before anything of multi-user.target is started; the deadline is near.
-pub fn hanging(root: &Path) -> Result<()> {
+fn hanging(root: &Path) -> Result<()> {
     write_file(root, CONFIGURATION, "[Boot]\nDeadlineSec=60s\n")?;
     let unit = "[Unit]\nDefaultDependencies=no\nBefore=sysinit.target\n[Service]\nType=oneshot\n\
         ExecStart=/bin/sleep infinity\nTimeoutStartSec=infinity\n[Install]\nWantedBy=sysinit.target\n";
@@ -170,7 +244,7 @@ pub fn hanging(root: &Path) -> Result<()> {
 }
 
 /// A local file system that must be mounted and cannot be.
-pub fn broken_fstab(root: &Path) -> Result<()> {
+fn broken_fstab(root: &Path) -> Result<()> {
     let path = root.join("etc/fstab");
     let fstab = fs::read_to_string(&path)?;
     let line = "/dev/nowhere /srv/data ext4 x-systemd.device-timeout=1s 0 0\n";
@@ -179,9 +253,21 @@ pub fn broken_fstab(root: &Path) -> Result<()> {
 }
 
 /// Nobody answers on the bus.
-pub fn no_dbus(root: &Path) -> Result<()> {
+fn no_dbus(root: &Path) -> Result<()> {
     fs::remove_file(root.join("usr/bin/dbus-daemon"))?;
     Ok(())
+}
+
+/// health-checker itself is gone.
+fn no_program(root: &Path) -> Result<()> {
+    fs::remove_file(root.join("usr/sbin/health-checker"))?;
+    Ok(())
+}
+
+/// Somebody kills the runner.
+fn killed_runner(root: &Path) -> Result<()> {
+    let kills = "#!/bin/sh\nsystemctl kill --signal=SIGKILL health-checker.service\n";
+    write_plugin(root, VENDOR_PLUGINS, "kills", kills)
 }
 
 /// health-checker itself cannot be executed.

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
-use machine::vm::{Loader, VmBoot, course};
+use machine::vm::{Loader, Run, VmBoot, course};
 use machine::write_file;
 
 use crate::stories::{
-    broken, broken_program, cut_at_step, cut_when_counted, forget, goes_on, is_undone, known_good,
-    known_good_with, no_initrd, no_root, undone,
+    LIMIT, always_failing, broken, cut_at_step, cut_when_counted, decided_without_a_verdict,
+    forget, goes_on, is_undone, known_good, no_initrd, no_libc, no_root, reset_by_its_watchdog,
+    tries, undone, with_fail_points,
 };
 use crate::trouble::{mask, remove};
 
@@ -28,14 +29,69 @@ fn counted_judged_and_blessed() {
     // Bad at once: its other tries are not used up.
     let bad = ["snap-1.conf", "snap-2+0-1.conf"];
     assert_eq!(entries(&boots), [bad, bad]);
-    let (boots, why) = undone(&vm, "the program is broken", &[Reset], broken_program);
-    assert!(why.contains("could not be executed"), "{why}");
-    assert_eq!(boots[1].entries.len(), 2);
     // A good update is blessed: its counter is gone.
     let good = vm.update(|_| Ok(())).unwrap();
     let boots = goes_on(&vm, &[(good, PoweredOff)]);
     assert_eq!(boots[0].entries, ["snap-1.conf", "snap-2.conf"]);
     assert_eq!(vm.status().unwrap().known_good(), [good, 1]);
+    // Two boots are granted from now on.
+    vm.edit(|root| tries(root, 2)).unwrap();
+    let bad = vm.update(broken).unwrap();
+    let boots = goes_on(&vm, &[(bad, Reset), (bad, Reset), (good, PoweredOff)]);
+    let left = format!("snap-{bad}+2-1.conf");
+    let gone = format!("snap-{bad}+0-2.conf");
+    let both = |bad| vec!["snap-1.conf", "snap-2.conf", bad];
+    assert_eq!(entries(&boots), [both(&left), both(&gone), both(&gone)]);
+}
+
+#[test]
+fn boots_that_get_to_a_decision_by_themselves() {
+    let vm = known_good("uefi-decides", Loader::SystemdBoot);
+    // Bad at once, and the good one is as it was.
+    let after = |boots: &[VmBoot]| {
+        let bad = format!("snap-{}+0-1.conf", boots[0].snapshot.unwrap());
+        let entries = &boots[1].entries;
+        assert!(entries.contains(&bad), "{entries:?}");
+        assert!(entries.contains(&"snap-1.conf".to_owned()), "{entries:?}");
+    };
+    decided_without_a_verdict(&vm, after);
+}
+
+#[test]
+fn watchdog_by_hand_and_what_always_fails() {
+    let vm = known_good("uefi-watchdog", Loader::SystemdBoot);
+    let bad = reset_by_its_watchdog(&vm);
+    assert_eq!(vm.esp_entries().unwrap()[1], format!("snap-{bad}+2-1.conf"));
+    let (boots, why) = is_undone(&vm, bad, &[Reset]);
+    assert!(
+        why.contains("died before it was judged, attempts 1"),
+        "{why}"
+    );
+    assert_eq!(boots[0].entries[1], format!("snap-{bad}+0-2.conf"));
+    // By hand, once, into an old snapshot that fails now: nothing is done.
+    let good = vm.update(|_| Ok(())).unwrap();
+    let chosen = "[Unit]\nAfter=health-checker.service\n[Service]\nType=oneshot\nExecStart=bootctl set-oneshot snap-1.conf\n";
+    let mut run = Run::within(LIMIT);
+    run.units = vec![("health-check-test-choice.service", chosen)];
+    let boot = vm.run(&run).unwrap();
+    assert_eq!(course(std::slice::from_ref(&boot)), [(good, PoweredOff)]);
+    vm.edit_snapshot(1, |root| write_file(root, "/etc/failing", ""))
+        .unwrap();
+    goes_on(&vm, &[(1, PoweredOff)]);
+    assert_eq!(vm.status().unwrap().verdict(), ("unhealthy", "none"));
+    assert_eq!(vm.default_snapshot().unwrap(), good);
+    goes_on(&vm, &[(good, PoweredOff)]);
+    assert_eq!(vm.status().unwrap().verdict(), ("healthy", "none"));
+    let blessed = ["snap-1.conf".to_owned(), format!("snap-{good}.conf")];
+    assert_eq!(vm.esp_entries().unwrap(), blessed);
+}
+
+#[test]
+fn what_always_fails_stays_up_with_the_tries_it_has() {
+    let [good, first] = always_failing("uefi-fails", Loader::SystemdBoot);
+    assert_eq!(good.esp_entries().unwrap(), ["snap-1.conf"]);
+    // Not blessed, and not bad: there is nothing else to boot.
+    assert_eq!(first.esp_entries().unwrap(), ["snap-1+2-1.conf"]);
 }
 
 #[test]
@@ -55,14 +111,13 @@ fn boots_that_die_use_up_the_tries_of_their_entry() {
     );
     let (boots, _) = undone(&vm, "no root file system", &[Reset; 3], no_root);
     assert_eq!(entries(&boots), counted);
+    let (boots, _) = undone(&vm, "/usr is broken", &[Reset; 3], no_libc);
+    assert_eq!(entries(&boots), counted);
 }
 
 #[test]
 fn power_cuts() {
-    let vm = known_good_with("uefi-cuts", Loader::SystemdBoot, |root| {
-        crate::trouble::install_fail_points(root);
-        Ok(())
-    });
+    let vm = with_fail_points("uefi-cuts", Loader::SystemdBoot);
     // The file system knows of the rollback, and the boot loader does not.
     println!("power cut between the two");
     let bad = vm.update(broken).unwrap();
