@@ -59,24 +59,16 @@ pub(crate) fn root_offset(image: &Path) -> Result<Option<u64>> {
     Ok((&magic == b"EFI PART").then_some(ROOT))
 }
 
-/// The disk of a virtual machine, with health-checker installed or without; machines work on copies of it.
-pub(crate) fn master(product: bool) -> Result<PathBuf> {
-    let mut root = root()?;
-    if product {
-        root = product::disk(&root, Layout::Snapshots, Place::VirtualMachine)?;
-    }
-    let kind = if product {
-        "vm-product.disk"
-    } else {
-        "vm.disk"
-    };
+/// The disk of a virtual machine with health-checker installed; machines work on copies of it.
+pub(crate) fn master() -> Result<PathBuf> {
+    let root = product::disk(&root()?, Layout::Snapshots, Place::VirtualMachine)?;
     let recipe = Recipe::new()
         .add(root.as_os_str().as_encoded_bytes())
         .add_path(&scripts().join("boot-files.sh"))?
         .add_path(&scripts().join("in-namespace.sh"))?
         .add(include_str!("disk.rs"))
         .add(include_str!("grub.rs"));
-    cache::entry(kind, &recipe, |disk| {
+    cache::entry("vm.disk", &recipe, |disk| {
         partition(disk, &root)?;
         let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
         let files = directory.path().join("files");

@@ -23,7 +23,7 @@ const CHECK: &str = "#!/bin/sh\ntest ! -e /usr/broken && test ! -e /etc/failing\
 /// Snapshot 1 is known good, and has the plugin `whole`.
 pub(crate) fn disk(loader: Loader) -> Result<PathBuf> {
     let recipe = Recipe::new()
-        .add(disk::master(true)?.as_os_str().as_encoded_bytes())
+        .add(disk::master()?.as_os_str().as_encoded_bytes())
         .add(CHECK)
         .add_path(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/vm"))?;
     cache::entry(&format!("vm-{loader:?}-good.disk"), &recipe, |disk| {

@@ -32,17 +32,8 @@ pub struct Vm {
 impl Vm {
     /// A machine with health-checker installed and enabled.
     pub fn new(name: &str, loader: Loader) -> Result<Vm> {
-        Vm::build(name, loader, true)
-    }
-
-    /// A machine without health-checker.
-    pub fn bare(name: &str, loader: Loader) -> Result<Vm> {
-        Vm::build(name, loader, false)
-    }
-
-    fn build(name: &str, loader: Loader, product: bool) -> Result<Vm> {
         setup::check_host()?;
-        let vm = Vm::copy_of(&disk::master(product)?, name, loader)?;
+        let vm = Vm::copy_of(&disk::master()?, name, loader)?;
         if loader != Loader::Direct {
             vm.edit(|root| append(root, "/etc/fstab", ESP_IN_FSTAB))?;
         }

@@ -160,7 +160,7 @@ pub fn reset_by_its_watchdog(vm: &Vm) -> u64 {
         After=health-checker-arm.service\n[Service]\nExecStart=/bin/kill -SEGV 1\n[Install]\nWantedBy=sysinit.target\n";
     let bad = vm
         .update(|root| {
-            let watchdog = "[Manager]\nRuntimeWatchdogSec=10\n";
+            let watchdog = "[Manager]\nRuntimeWatchdogSec=20\n";
             write_file(root, "/etc/systemd/system.conf.d/watchdog.conf", watchdog)?;
             write_unit(root, "freeze.service", freeze)
         })
