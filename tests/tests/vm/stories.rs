@@ -13,7 +13,7 @@ use machine::{Status, VENDOR_PLUGINS, write_file, write_plugin, write_unit};
 /// For one boot; an emulated machine on a busy host is slow.
 pub const LIMIT: Duration = Duration::from_secs(300);
 /// What an update changes.
-type Edit = fn(&Path) -> Result<()>;
+pub type Edit = fn(&Path) -> Result<()>;
 const CONFIGURATION: &str = "/etc/health-checker/health-checker.conf.d/test.conf";
 
 /// A machine whose snapshot 1 is known good.
@@ -102,7 +102,7 @@ pub fn forget(vm: &Vm, bad: u64) {
 
 /// Boots that die, and get to a decision by themselves, whatever the boot loader: one boot, and back. `after` looks at the
 /// boots of each story.
-pub fn decided_without_a_verdict(vm: &Vm, after: impl Fn(&[VmBoot])) {
+pub fn decided_without_a_verdict(vm: &Vm, program: Edit, after: impl Fn(&[VmBoot])) {
     println!("hangs in a start job");
     let first = vm.update(hanging).unwrap();
     let (boots, why) = is_undone_and_kept(vm, first, &[Reset]);
@@ -123,7 +123,7 @@ pub fn decided_without_a_verdict(vm: &Vm, after: impl Fn(&[VmBoot])) {
     forget(vm, first);
     for (what, edit, expected) in [
         ("no D-Bus", no_dbus as Edit, ""),
-        ("the program is gone", no_program, "could not be executed"),
+        ("the program is broken", program, "could not be executed"),
         (
             "the runner is killed",
             killed_runner,
@@ -184,6 +184,22 @@ pub fn cut_at_step(vm: &Vm, step: &str) -> VmBoot {
     let boot = vm.run(&run).unwrap();
     assert_eq!(boot.ended, Killed, "at '{step}'\n{}", boot.tail());
     boot
+}
+
+/// Cuts the power at each step of a rollback. `intended`: how boots of the bad snapshot end that go on after the first one.
+pub fn cut_on_the_way_back(vm: &Vm, intended: &[Ended]) {
+    for (step, ends) in [
+        // The intent is on disk, the default is the old one.
+        ("intended", intended),
+        // The default is on disk: the power cut was the reboot.
+        ("rolled-back", &[]),
+        ("rebooting", &[]),
+    ] {
+        println!("power cut at '{step}'");
+        let bad = vm.update(broken).unwrap();
+        cut_at_step(vm, step);
+        is_undone(vm, bad, ends);
+    }
 }
 
 /// Cuts the power as soon as the boot is counted, long before its verdict.
@@ -259,7 +275,7 @@ fn no_dbus(root: &Path) -> Result<()> {
 }
 
 /// health-checker itself is gone.
-fn no_program(root: &Path) -> Result<()> {
+pub fn no_program(root: &Path) -> Result<()> {
     fs::remove_file(root.join("usr/sbin/health-checker"))?;
     Ok(())
 }

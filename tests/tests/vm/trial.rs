@@ -4,14 +4,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
-
-use machine::vm::Ended::{Panic, PoweredOff, Reset};
+use machine::vm::Ended::{self, Panic, PoweredOff, Reset};
 use machine::vm::{Loader, Run, Vm, VmBoot, course};
 use machine::{VENDOR_PLUGINS, write_plugin};
 
 const LIMIT: Duration = Duration::from_secs(400);
-const PASS: &str = "#!/bin/sh\nexit 0\n";
 
 /// The default entry is set as update tools do it, after the verdict.
 fn set_default(entry: &str, then: &str) -> String {
@@ -31,36 +28,28 @@ fn boot_and_set(vm: &Vm, entry: &str, then: &str) -> VmBoot {
     boot
 }
 
-/// Snapshot 1 is known good, and there is an update to snapshot 2, which is set as the default at the end: all that
-/// is missing is an orderly reboot.
-fn updated(name: &str, edit: impl FnOnce(&Path) -> Result<()>) -> Vm {
-    let vm = Vm::new(name, Loader::SystemdBoot).unwrap();
-    vm.edit(|root| write_plugin(root, VENDOR_PLUGINS, "disk", PASS))
-        .unwrap();
-    let first = boot_and_set(&vm, "snap-1.conf", "");
-    assert_eq!(
-        (first.snapshot, first.ended),
-        (Some(1), PoweredOff),
-        "{}",
-        first.tail()
-    );
-    assert_eq!(vm.status().unwrap().known_good(), [1]);
-    assert_eq!(vm.update(edit).unwrap(), 2);
-    vm
-}
-
-/// The orderly reboot into it.
-fn reboot(vm: &Vm) -> VmBoot {
+/// An orderly reboot of snapshot 1 into an update, which the update tool has made the default.
+fn reboot(vm: &Vm, update: u64) -> VmBoot {
     let reboot = "ExecStart=systemctl --no-block start reboot.target\n";
-    let boot = boot_and_set(vm, "snap-2.conf", reboot);
+    let boot = boot_and_set(vm, &format!("snap-{update}.conf"), reboot);
     assert_eq!(
         (boot.snapshot, boot.ended),
         (Some(1), Reset),
         "{}",
         boot.console
     );
-    assert!(boot.said("snapshot 2 is on trial"), "{}", boot.console);
+    let expected = format!("snapshot {update} is on trial");
+    assert!(boot.said(&expected), "{}", boot.console);
     boot
+}
+
+/// That reboot, and all that follows.
+fn story(vm: &Vm, update: u64, expected: &[(u64, Ended)]) -> Vec<VmBoot> {
+    let mut boots = vec![reboot(vm, update)];
+    boots.extend(vm.run_until_off(4).unwrap());
+    let tails: Vec<String> = boots.iter().map(VmBoot::tail).collect();
+    assert_eq!(course(&boots), expected, "{}", tails.join("\n-----\n"));
+    boots
 }
 
 /// What `status` says of the boot loader's default, and of a trial.
@@ -71,17 +60,19 @@ fn loader(vm: &Vm) -> (String, bool) {
 }
 
 #[test]
-fn a_kernel_that_panics_is_started_once() {
-    let vm = updated("trial-panic", |_| Ok(()));
+fn a_panic_a_failure_and_a_good_update_one_after_the_other() {
+    let vm = Vm::known_good("trial", Loader::SystemdBoot).unwrap();
+    let first = boot_and_set(&vm, "snap-1.conf", "");
+    assert_eq!((first.snapshot, first.ended), (Some(1), PoweredOff));
+
+    println!("a kernel that panics is started once");
+    assert_eq!(vm.update(|_| Ok(())).unwrap(), 2);
     let path = "loader/entries/snap-2+3.conf";
     let entry = String::from_utf8(vm.esp_read(path).unwrap()).unwrap();
     // The kernel panics when its first process ends.
     vm.esp_write(path, entry.replace("options ", "options init=/bin/false "))
         .unwrap();
-    let mut boots = vec![reboot(&vm)];
-    boots.extend(vm.run_until_off(4).unwrap());
-    let expected = [(1, Reset), (2, Panic), (1, PoweredOff)];
-    assert_eq!(course(&boots), expected, "{}", boots[1].tail());
+    let boots = story(&vm, 2, &[(1, Reset), (2, Panic), (1, PoweredOff)]);
     assert_eq!(boots[1].entries, ["snap-1.conf", "snap-2+2-1.conf"]);
     assert_eq!(boots[2].entries, ["snap-1.conf", "snap-2+0-1.conf"]);
     assert_eq!(vm.default_snapshot().unwrap(), 1);
@@ -95,34 +86,23 @@ fn a_kernel_that_panics_is_started_once() {
         "{why}"
     );
     assert_eq!(loader(&vm), ("snap-1.conf".to_owned(), true));
-    // Once and for all.
-    let again = vm.run_once(LIMIT).unwrap();
-    assert_eq!((again.snapshot, again.ended), (Some(1), PoweredOff));
-}
 
-#[test]
-fn an_unhealthy_update_is_rolled_back_as_usual() {
-    let vm = updated("trial-bad", |root| {
-        write_plugin(root, VENDOR_PLUGINS, "web", "#!/bin/sh\nexit 1\n")
-    });
-    let mut boots = vec![reboot(&vm)];
-    boots.extend(vm.run_until_off(4).unwrap());
-    assert_eq!(course(&boots), [(1, Reset), (2, Reset), (1, PoweredOff)]);
-    assert_eq!(boots[2].entries, ["snap-1.conf", "snap-2+0-1.conf"]);
+    println!("an unhealthy update is rolled back as usual");
+    let broken = |root: &Path| write_plugin(root, VENDOR_PLUGINS, "web", "#!/bin/sh\nexit 1\n");
+    assert_eq!(vm.update(broken).unwrap(), 3);
+    let boots = story(&vm, 3, &[(1, Reset), (3, Reset), (1, PoweredOff)]);
+    let entries = ["snap-1.conf", "snap-2+0-1.conf", "snap-3+0-1.conf"];
+    assert_eq!(boots[2].entries, entries);
     assert_eq!(vm.default_snapshot().unwrap(), 1);
-    assert_eq!(vm.status().unwrap().incident_failed(), [(2, "web")]);
+    assert_eq!(vm.status().unwrap().incident_failed(), [(3, "web")]);
     assert_eq!(loader(&vm), ("snap-1.conf".to_owned(), true));
-}
 
-#[test]
-fn a_good_update_is_the_default_after_its_first_boot() {
-    let vm = updated("trial-good", |_| Ok(()));
-    let mut boots = vec![reboot(&vm)];
-    boots.extend(vm.run_until_off(4).unwrap());
-    assert_eq!(course(&boots), [(1, Reset), (2, PoweredOff)]);
-    assert_eq!(boots[1].entries, ["snap-1.conf", "snap-2.conf"], "blessed");
-    assert_eq!(vm.status().unwrap().known_good(), [2, 1]);
-    assert_eq!(loader(&vm), ("snap-2.conf".to_owned(), true));
+    println!("a good one is the default after its first boot");
+    assert_eq!(vm.update(|_| Ok(())).unwrap(), 4);
+    let boots = story(&vm, 4, &[(1, Reset), (4, PoweredOff)]);
+    assert!(boots[1].entries.contains(&"snap-4.conf".to_owned()));
+    assert_eq!(vm.status().unwrap().known_good(), [4, 1]);
+    assert_eq!(loader(&vm), ("snap-4.conf".to_owned(), true));
     let again = vm.run_once(LIMIT).unwrap();
-    assert_eq!((again.snapshot, again.ended), (Some(2), PoweredOff));
+    assert_eq!((again.snapshot, again.ended), (Some(4), PoweredOff));
 }
