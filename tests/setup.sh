@@ -3,7 +3,7 @@
 # With '--vm', also what virtual machines need. Says what it installs, and does nothing where everything is there. Needs only the host's own Debian mirror.
 set -eu
 
-packages="mmdebstrap debian-archive-keyring btrfs-progs e2fsprogs systemd-container dbus util-linux
+packages="mmdebstrap debian-archive-keyring btrfs-progs e2fsprogs systemd-container dbus util-linux procps
     libsystemd-dev pkg-config gcc libc6-dev make shellcheck busybox-static grub-common grub-emu"
 [ "${1:-}" != --vm ] || packages="$packages qemu-system-x86 ovmf mtools fdisk"
 

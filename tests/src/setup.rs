@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 
 /// Programs we call, and the Debian package of each.
-const TOOLS: [(&str, &str); 17] = [
+const TOOLS: [(&str, &str); 18] = [
     ("mmdebstrap", "mmdebstrap"),
     ("mkfs.btrfs", "btrfs-progs"),
     ("btrfs", "btrfs-progs"),
@@ -14,6 +14,7 @@ const TOOLS: [(&str, &str); 17] = [
     ("mkfs.ext4", "e2fsprogs"),
     ("systemd-nspawn", "systemd-container"),
     ("journalctl", "systemd"),
+    ("kill", "procps"),
     ("make", "make"),
     ("mount", "mount"),
     ("umount", "mount"),

@@ -39,14 +39,8 @@ echo \"$free MiB are free in /var\"
 
 fn main() -> ExitCode {
     let mut narrator = Narrator::new();
-    match tell(&mut narrator) {
-        Ok(()) => narrator.summary(),
-        Err(error) => {
-            narrator.summary();
-            eprintln!("demo: the story broke off: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    let told = tell(&mut narrator);
+    narrator.summary(told.err().as_ref())
 }
 
 fn tell(narrator: &mut Narrator) -> Result<()> {

@@ -84,8 +84,8 @@ impl Narrator {
         self.expectations.push((what.to_owned(), met));
     }
 
-    /// The end: which boots there were, how long it took, and whether all went as told.
-    pub fn summary(&self) -> ExitCode {
+    /// The end: which boots there were, how long it took, and whether all went as told, or what broke the story off.
+    pub fn summary(&self, broken: Option<&anyhow::Error>) -> ExitCode {
         println!("\n{}\n", self.bold("=== Summary"));
         for (snapshot, ended, took) in &self.boots {
             println!("{}", self.boot_line(*snapshot, *ended, *took));
@@ -97,6 +97,10 @@ impl Narrator {
         let failed = self.expectations.iter().filter(|(_, met)| !met).count();
         let seconds = self.start.elapsed().as_secs_f64();
         println!();
+        if let Some(error) = broken {
+            println!("The story broke off, after {seconds:.0} s: {error:#}");
+            return ExitCode::FAILURE;
+        }
         if failed == 0 {
             println!("The story went as told, in {seconds:.0} s.");
             return ExitCode::SUCCESS;
