@@ -1,5 +1,6 @@
 //! State on disk: loaded so that nothing can crash it, written so that a power cut leaves the old or the new.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -36,6 +37,8 @@ pub struct Loaded {
 pub struct Store {
     directory: PathBuf,
     legacy: PathBuf,
+    /// There was no file when it was loaded.
+    missing: Cell<bool>,
 }
 
 impl Store {
@@ -44,6 +47,7 @@ impl Store {
         Self {
             directory: root.join(DIRECTORY),
             legacy: root.join(legacy::PATH),
+            missing: Cell::new(false),
         }
     }
 
@@ -56,6 +60,7 @@ impl Store {
     /// userdata know is used instead. Never an error: a damaged state is no reason to act, and none to stop.
     pub fn load(&self, snapshots: Option<&Snapshots>) -> Loaded {
         let path = self.path();
+        self.missing.set(false);
         let mut warnings = Vec::new();
         let what_is_left = "; going on with what the legacy state and snapper's userdata know";
         match read(&path) {
@@ -63,7 +68,7 @@ impl Store {
                 Ok(state) => return Loaded { state, warnings },
                 Err(error) => warnings.push(format!("'{}' {error}{what_is_left}", path.display())),
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing.set(true),
             Err(error) => warnings.push(format!("'{}': {error}{what_is_left}", path.display())),
         }
         let mut state = State::default();
@@ -120,8 +125,15 @@ impl Store {
     /// Writes the state, durably: when this returns, a power cut cannot undo it.
     ///
     /// # Errors
-    /// When it is not known to be on the disk.
+    /// When it is not known to be on the disk. When there is a state that was not there when it was loaded: in emergency
+    /// mode `/var` may be mounted later, and what is in it must not be lost.
     pub fn save(&self, state: &State) -> Result<()> {
+        if self.missing.get() && read(&self.path()).is_ok_and(|text| parse(&text).is_ok()) {
+            bail!(
+                "'{}' was not there a moment ago (was '/var' mounted in between?): it is not overwritten",
+                self.path().display()
+            );
+        }
         let mut text = serde_json::to_vec_pretty(state)?;
         text.push(b'\n');
         fs::create_dir_all(&self.directory)
@@ -131,6 +143,7 @@ impl Store {
         must_outlive_a_reboot(&self.directory)?;
         self.put_aside(&self.path());
         replace(&self.path(), &text, 0o600)?;
+        self.missing.set(false);
         // The directory itself may be new.
         sync_directory(self.directory.parent())
     }
@@ -255,6 +268,30 @@ mod tests {
                 .count(),
             1
         );
+    }
+
+    #[test]
+    fn a_state_that_appears_later_is_not_overwritten() {
+        let (_directory, early) = store();
+        assert_eq!(early.load(None).state, State::default());
+        // What is mounted over it, seen by somebody else.
+        let later = early.clone();
+        let mut state = State::default();
+        later.load(None);
+        state.begin(
+            &crate::facts::BootKey::default(),
+            &SnapshotId {
+                number: 1,
+                id: 265,
+                uuid: "u".to_owned(),
+            },
+        );
+        later.save(&state).unwrap();
+        later.save(&state).unwrap();
+        let refused = early.save(&State::default()).unwrap_err().to_string();
+        assert!(refused.contains("is not overwritten"), "{refused}");
+        assert_eq!(early.load(None).state, state);
+        early.save(&state).unwrap();
     }
 
     #[test]
