@@ -3,12 +3,11 @@
 //! `RequiredBy=` alone lets a boot be called good where a condition in somebody's drop-in is not met, and, in older
 //! systemd, where the runner is masked. With `BindsTo=` and `After=` it has to be active (systemd.unit(5)).
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Root;
 use crate::unit_files::links;
-use crate::write::{Content, write_one};
+use crate::write::Content;
 
 const DROP_IN: &str = "boot-complete.target.d/50-health-checker.conf";
 const TEXT: &str = "\
@@ -27,15 +26,4 @@ pub fn blessing(root: &Root, out: &Path) -> Option<(PathBuf, Content)> {
         "health-checker.service",
     );
     (!links.is_empty()).then(|| (out.join(DROP_IN), Content::Text(TEXT.to_owned())))
-}
-
-/// Writes it.
-///
-/// # Errors
-/// When it cannot be written: then `RequiredBy=` alone is in effect.
-pub fn write_blessing(root: &Root, out: &Path) -> io::Result<()> {
-    match blessing(root, out) {
-        Some((path, content)) => write_one(&path, &content).map(|_| ()),
-        None => Ok(()),
-    }
 }

@@ -1,10 +1,9 @@
 //! `DeadlineSec=` for health-checker-deadline.timer, which cannot read our configuration itself.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
-use crate::write::{Content, write_one};
+use crate::write::Content;
 
 const DROP_IN: &str = "health-checker-deadline.timer.d/50-health-checker.conf";
 
@@ -21,15 +20,4 @@ pub fn deadline(config: &Config, out: &Path) -> Option<(PathBuf, Content)> {
         deadline.as_secs()
     );
     Some((out.join(DROP_IN), Content::Text(text)))
-}
-
-/// Writes it.
-///
-/// # Errors
-/// When it cannot be written: then the shipped time limit is in effect.
-pub fn write_deadline(config: &Config, out: &Path) -> io::Result<()> {
-    match deadline(config, out) {
-        Some((path, content)) => write_one(&path, &content).map(|_| ()),
-        None => Ok(()),
-    }
 }

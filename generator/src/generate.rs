@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use health_checks::{
     Content, GENERATOR_DIRECTORY, Mode, Root, Stage, Step, TARGET, blessing, command_line,
-    deadline, files, find, scan, write, write_blessing, write_deadline,
+    deadline, files, find, scan, write, write_drop_in,
 };
 
 use crate::guard::Guard;
@@ -34,7 +34,7 @@ pub(crate) fn reason_for_nothing(root: &Root, guard: &Guard) -> Option<&'static 
 pub(crate) fn generate(root: &Root, out: &Path, log: &Log, guard: &Guard) -> ExitCode {
     let mut failed = false;
     let mut checks = 0_usize;
-    if let Err(error) = write_blessing(root, out) {
+    if let Err(error) = write_drop_in(blessing(root, out)) {
         failed = true;
         log.say(Level::Error, &format!("boot-complete.target: {error}"));
     }
@@ -44,7 +44,7 @@ pub(crate) fn generate(root: &Root, out: &Path, log: &Log, guard: &Guard) -> Exi
             for error in &config.errors {
                 log.say(Level::Warning, &error.to_string());
             }
-            if let Err(error) = write_deadline(config, out) {
+            if let Err(error) = write_drop_in(deadline(config, out)) {
                 failed = true;
                 log.say(Level::Error, &format!("'DeadlineSec=': {error}"));
             }

@@ -41,16 +41,16 @@ mod unit_names;
 mod value;
 mod write;
 
-pub use blessing::{blessing, write_blessing};
+pub use blessing::blessing;
 pub use check::{Check, Found, Ignored, Kind, Link, Origin, Severity, Warning};
 pub use command_line::{CommandLine, LoaderWord, Mode, command_line};
-pub use deadline::{deadline, write_deadline};
+pub use deadline::deadline;
 pub use define::define;
 pub use find::{Stage, Step, find, scan};
 pub use render::render;
 pub use root::Root;
 pub use settings::Settings;
-pub use write::{Content, Written, ensure_link, files, write};
+pub use write::{Content, Written, ensure_link, files, write, write_drop_in};
 
 /// Where systemd wants the normal output of generators.
 pub const GENERATOR_DIRECTORY: &str = "/run/systemd/generator";

@@ -74,6 +74,17 @@ pub fn write(check: &Check, out: &Path, link_into: &str) -> io::Result<Written> 
     result
 }
 
+/// Writes the drop-in of one of our own units, if it needs one.
+///
+/// # Errors
+/// When it cannot be written: then the unit is as it was shipped.
+pub fn write_drop_in(drop_in: Option<(PathBuf, Content)>) -> io::Result<()> {
+    match drop_in {
+        Some((path, content)) => write_one(&path, &content).map(|_| ()),
+        None => Ok(()),
+    }
+}
+
 /// Makes the link to a plugin with an odd path below `unit_dir`, if it needs one, and returns the
 /// command that uses it: for transient units, where nothing else has made the link.
 pub fn ensure_link(check: &Check, unit_dir: &Path) -> io::Result<Vec<String>> {

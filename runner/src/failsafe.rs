@@ -89,7 +89,9 @@ fn is_to_decide(cause: Cause, machine: &Machine, line: &CommandLine) -> bool {
             false
         }
         (_, RunnerUnit::Skipped) => {
-            log::warn!("there is no verdict on this boot: a condition of {RUNNER} is not met");
+            log::warn!(
+                "there is no verdict on this boot, and nothing is done: a condition of {RUNNER} is not met; see 'systemctl status {RUNNER}'"
+            );
             false
         }
         (Cause::Emergency, RunnerUnit::Working) => {

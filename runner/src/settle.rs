@@ -71,7 +71,9 @@ pub fn settle(root: &Root, limit: Option<Duration>) -> Result<()> {
     lease::status("Looking for plugins that appeared since the boot began");
     let boot = crate::boot::key_by(root, &manager)?;
     if is_skipped(&manager)? {
-        log::warn!("a condition of {RUNNER} is not met: this boot is not judged");
+        log::warn!(
+            "a condition of {RUNNER} is not met: this boot is not judged; see 'systemctl status {RUNNER}'"
+        );
         arm::forget(root).context("this boot may be taken for one that died")?;
     }
     let late = late::start(root, &manager, &boot, &observe::find(root))?;

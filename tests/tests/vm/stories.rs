@@ -153,6 +153,18 @@ pub fn always_failing(name: &str, loader: Loader) -> [Vm; 2] {
     [vm, first]
 }
 
+/// By hand into snapshot 1, which is not the default and fails now: nothing is done.
+pub fn chosen_by_hand(vm: &Vm, default: u64) {
+    vm.edit_snapshot(1, |root| write_file(root, "/etc/failing", ""))
+        .unwrap();
+    let mut run = Run::within(LIMIT);
+    run.arguments = vec!["rootflags=subvol=@/.snapshots/1/snapshot"];
+    let boot = vm.run(&run).unwrap();
+    assert_eq!(course(&[boot]), [(1, PoweredOff)]);
+    assert_eq!(vm.status().unwrap().verdict(), ("unhealthy", "none"));
+    assert_eq!(vm.default_snapshot().unwrap(), default);
+}
+
 /// An update that stands still after it is counted; one boot of it ends with its hardware watchdog. Gives its number.
 pub fn reset_by_its_watchdog(vm: &Vm) -> u64 {
     // PID 1 catches the signal and stands still: nobody feeds the watchdog any more.

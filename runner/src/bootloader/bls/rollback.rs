@@ -93,22 +93,20 @@ impl Bls {
     /// Entries of these snapshots that still have starts left: the initrd and the rescue program do not rename any, and early
     /// in a boot their partition may be out of reach.
     pub(super) fn mark_bad(&self, bad: &[SnapshotId]) -> Result<()> {
-        let is_to_be_marked = |found: &&Found| {
-            let of_bad = bad.iter().any(|snapshot| found.is_of(snapshot));
-            of_bad && !found.is_bad()
-        };
+        let is_to_be_marked =
+            |found: &Found| !found.is_bad() && bad.iter().any(|snapshot| found.is_of(snapshot));
         let open = |access| Partitions::open(&self.root, &self.mounts, &self.variables, access);
-        if bad.is_empty()
-            || !open(Access::Read)?
-                .entries()
-                .0
-                .iter()
-                .any(|found| is_to_be_marked(&found))
-        {
+        // Nothing is mounted, and nothing made writable, where nothing is to be done.
+        if bad.is_empty() || !open(Access::Read)?.entries().0.iter().any(is_to_be_marked) {
             return Ok(());
         }
         let partitions = open(Access::Write)?;
-        for found in partitions.entries().0.iter().filter(is_to_be_marked) {
+        for found in partitions
+            .entries()
+            .0
+            .iter()
+            .filter(|found| is_to_be_marked(found))
+        {
             let name = found.name.bad();
             partitions.rename(found, &name)?;
             log::info!(
