@@ -9,7 +9,7 @@ use health_checks::Root;
 use serde_json::{Value, json};
 
 use super::grub::block::Block;
-use super::warnings::{Around, contradictions, no_panic_option};
+use super::warnings::{Around, contradictions, no_counting, no_panic_option};
 use super::{Entry, Kind, View, detect};
 use crate::machine::Machine;
 use crate::snapshot::mountinfo;
@@ -49,6 +49,7 @@ pub fn bootloader(root: &Root, as_json: bool, change: Option<&Change>) -> Result
                 .iter()
                 .cloned()
                 .chain(no_panic_option(root).map(|text| format!("the kernel command line {text}")))
+                .chain(no_counting(root, &view))
                 .collect();
             let mut out = io::stdout().lock();
             match as_json {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use health_checks::Root;
 
-use super::View;
 use super::command_line::CommandLine;
+use super::{Kind, View};
 use crate::snapshot::mountinfo;
 use health_checks::unit_files::{Presence, links, presence};
 
@@ -109,10 +109,28 @@ pub fn no_panic_option(root: &Root) -> Option<String> {
     })
 }
 
+/// A boot loader that could count boots, and is not going to: new entries get a counter from kernel-install(8) and sdbootutil
+/// where a file says how many tries.
+pub fn no_counting(root: &Root, view: &View) -> Option<String> {
+    let could = matches!(view.kind, Kind::SystemdBoot | Kind::Grub2Bls);
+    let mut files = [
+        "/etc/kernel/tries",
+        "/run/kernel/tries",
+        "/usr/lib/kernel/tries",
+    ]
+    .iter();
+    let is_set = files.any(|path| root.join(path).exists());
+    (could && !is_set && !view.counts()).then(|| {
+        "new boot entries are not counted: a kernel that panics may be started again and again; \
+         'echo 3 > /etc/kernel/tries' gives each 3 tries"
+            .to_owned()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bootloader::{Entry, Kind};
+    use crate::bootloader::Entry;
 
     fn entry(snapshot: u64, tries_left: Option<u32>) -> Entry {
         Entry {
@@ -204,6 +222,20 @@ mod tests {
             contradictions(&view(Some(entry(3, None))), &disabled),
             [""; 0]
         );
+    }
+
+    #[test]
+    fn entries_that_nobody_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::at(directory.path());
+        let uncounted = view(Some(entry(3, None)));
+        let warning = no_counting(&root, &uncounted).unwrap();
+        assert!(warning.contains("'echo 3 > /etc/kernel/tries'"));
+        assert_eq!(no_counting(&root, &view(Some(entry(3, Some(2))))), None);
+        assert_eq!(no_counting(&root, &View::empty(Kind::Grub)), None);
+        std::fs::create_dir_all(root.join("/etc/kernel")).unwrap();
+        std::fs::write(root.join("/etc/kernel/tries"), "3\n").unwrap();
+        assert_eq!(no_counting(&root, &uncounted), None);
     }
 
     #[test]

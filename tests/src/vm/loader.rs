@@ -13,7 +13,7 @@ pub enum Loader {
     Direct,
     /// GRUB for BIOS, with its environment block on the EFI system partition. The kernel of the default snapshot.
     Grub,
-    /// systemd-boot for UEFI, with one entry for each snapshot and boot counting. The default subvolume does not matter.
+    /// systemd-boot for UEFI, with one entry for each snapshot, counted where it has `/etc/kernel/tries`. The default subvolume does not matter.
     SystemdBoot,
 }
 
@@ -23,16 +23,22 @@ pub(crate) struct Kernel {
     pub(crate) number: u64,
     /// What the snapshot has in `/etc/kernel/cmdline`.
     pub(crate) options: String,
+    /// What it has in `/etc/kernel/tries`, if it has that.
+    pub(crate) tries: Option<String>,
 }
 
 impl Kernel {
     /// The kernel of a snapshot, below the top of its file system.
     pub(crate) fn of(top: &Path, number: u64) -> Self {
         let root = top.join(format!("@/.snapshots/{number}/snapshot"));
-        let options = fs::read_to_string(root.join("etc/kernel/cmdline")).unwrap_or_default();
+        let read = |name: &str| {
+            let text = fs::read_to_string(root.join("etc/kernel").join(name)).ok()?;
+            Some(text.trim().to_owned())
+        };
         Kernel {
             number,
-            options: options.trim().to_owned(),
+            options: read("cmdline").unwrap_or_default(),
+            tries: read("tries"),
         }
     }
 

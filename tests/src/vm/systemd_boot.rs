@@ -1,4 +1,4 @@
-//! Owns systemd-boot's entries: one for each snapshot, with three tries, as kernel-install(8) and sdbootutil write them.
+//! Owns systemd-boot's entries: one for each snapshot, as kernel-install(8) and sdbootutil write them.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +13,8 @@ use super::loader::Kernel;
 /// Where entries are on the EFI system partition.
 pub(crate) const ENTRIES: &str = "loader/entries";
 
-/// Tries of a new entry: what health-checker installs in `/etc/kernel/tries`.
-const TRIES: u32 = 3;
-
-/// Adds the entry `snap-N+3.conf`. Kernels and initrds that are the same are shared.
+/// Adds the entry `snap-N.conf`; where its snapshot has tries in `/etc/kernel/tries`, it is counted: `snap-N+TRIES.conf`.
+/// Kernels and initrds that are the same are shared.
 pub(crate) fn add_entry(esp: &Esp, kernel: &Kernel, top: &Path) -> Result<()> {
     let there = esp.list("kernels")?;
     let mut copied = Vec::new();
@@ -29,13 +27,19 @@ pub(crate) fn add_entry(esp: &Esp, kernel: &Kernel, top: &Path) -> Result<()> {
         }
         copied.push(name);
     }
-    let Kernel { number, options } = kernel;
+    let Kernel {
+        number,
+        options,
+        tries,
+    } = kernel;
     let text = format!(
         "title Snapshot {number}\nsort-key test-machine\nversion {number}\nlinux /kernels/{}\ninitrd /kernels/{}\n\
          options {options} rootflags=subvol=@/.snapshots/{number}/snapshot\n",
         copied[0], copied[1]
     );
-    esp.write(&format!("{ENTRIES}/snap-{number}+{TRIES}.conf"), text)
+    let counter = tries.as_ref().map(|tries| format!("+{tries}"));
+    let name = format!("snap-{number}{}.conf", counter.unwrap_or_default());
+    esp.write(&format!("{ENTRIES}/{name}"), text)
 }
 
 /// The names of all entries, sorted.

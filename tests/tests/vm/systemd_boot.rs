@@ -1,5 +1,6 @@
 //! Whole machines with UEFI and systemd-boot: boot counters in the names of entries, and the default entry.
 
+use std::fs;
 use std::path::Path;
 
 use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
@@ -7,7 +8,7 @@ use machine::vm::{Loader, Run, VmBoot, course};
 use machine::write_file;
 
 use crate::stories::{
-    LIMIT, always_failing, broken, cut_at_step, cut_on_the_way_back, cut_when_counted,
+    Edit, LIMIT, always_failing, broken, cut_at_step, cut_on_the_way_back, cut_when_counted,
     decided_without_a_verdict, forget, goes_on, is_undone, known_good, no_initrd, no_libc,
     no_program, no_root, reset_by_its_watchdog, tries, undone, with_fail_points,
 };
@@ -92,6 +93,43 @@ fn what_always_fails_stays_up_with_the_tries_it_has() {
     assert_eq!(good.esp_entries().unwrap(), ["snap-1.conf"]);
     // Not blessed, and not bad: there is nothing else to boot.
     assert_eq!(first.esp_entries().unwrap(), ["snap-1+2-1.conf"]);
+}
+
+#[test]
+fn entries_without_a_counter() {
+    let vm = known_good("uefi-uncounted", Loader::SystemdBoot);
+    vm.edit(|root| Ok(fs::remove_file(root.join("etc/kernel/tries"))?))
+        .unwrap();
+    let number = |boots: &[VmBoot]| boots[0].snapshot.unwrap();
+    for (what, edit, by_program) in [
+        ("judged unhealthy", broken as Edit, true),
+        ("no init", no_libc, false),
+        ("the program is gone", no_program, false),
+    ] {
+        let (boots, _) = undone(&vm, what, &[Reset], edit);
+        let plain = format!("snap-{}.conf", number(&boots));
+        let bad = format!("snap-{}+0-1.conf", number(&boots));
+        // What acts without the program leaves the name to the next healthy boot.
+        let first = if by_program { &bad } else { &plain };
+        let expected = [["snap-1.conf", first], ["snap-1.conf", &bad]];
+        assert_eq!(entries(&boots), expected, "{what}");
+    }
+    println!("power cut in the first boot");
+    let bad = vm.update(|_| Ok(())).unwrap();
+    cut_when_counted(&vm);
+    let (_, why) = is_undone(&vm, bad, &[Reset]);
+    assert!(why.contains("attempts 1 of 1"), "{why}");
+    println!("a good update");
+    let good = vm.update(|_| Ok(())).unwrap();
+    let boots = goes_on(&vm, &[(good, PoweredOff)]);
+    let plain = format!("snap-{good}.conf");
+    assert_eq!(entries(&boots), [["snap-1.conf", &plain]]);
+    let status = vm.status().unwrap();
+    assert_eq!(status.known_good(), [good, 1]);
+    assert!(
+        status.0["boot_loader"]["tries_left"].is_null(),
+        "{status:#?}"
+    );
 }
 
 #[test]

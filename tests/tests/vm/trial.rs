@@ -1,12 +1,13 @@
 //! Updates on trial: where the update tool sets LoaderEntryDefault, a new entry is booted once, and the boot loader goes
 //! on with the good one by itself, whatever becomes of that boot.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use machine::vm::Ended::{self, Panic, PoweredOff, Reset};
 use machine::vm::{Loader, Run, Vm, VmBoot, course};
-use machine::{VENDOR_PLUGINS, write_plugin};
+use machine::{VENDOR_PLUGINS, write_file, write_plugin};
 
 const LIMIT: Duration = Duration::from_secs(400);
 
@@ -59,6 +60,33 @@ fn loader(vm: &Vm) -> (String, bool) {
     (default.to_owned(), status.0["trial"].is_null())
 }
 
+/// An update to this snapshot whose kernel panics: it is started once. Its entry is called this before that boot and after it.
+fn panics_once(vm: &Vm, update: u64, [before, after]: [&str; 2]) {
+    assert_eq!(vm.update(|_| Ok(())).unwrap(), update);
+    let path = format!("loader/entries/{before}");
+    let entry = String::from_utf8(vm.esp_read(&path).unwrap()).unwrap();
+    // The kernel panics when its first process ends.
+    let panics = entry.replace("options ", "options init=/bin/false ");
+    vm.esp_write(&path, panics).unwrap();
+    let boots = story(vm, update, &[(1, Reset), (update, Panic), (1, PoweredOff)]);
+    let is_there = |boot: &VmBoot, entry: &str| boot.entries.iter().any(|name| name == entry);
+    assert!(is_there(&boots[1], after), "{:?}", boots[1].entries);
+    let bad = format!("snap-{update}+0-1.conf");
+    assert!(is_there(&boots[2], &bad), "{:?}", boots[2].entries);
+    assert!(is_there(&boots[2], "snap-1.conf"), "{:?}", boots[2].entries);
+    assert_eq!(vm.default_snapshot().unwrap(), 1);
+    let status = vm.status().unwrap();
+    assert_eq!(status.verdict(), ("healthy", "none"));
+    assert_eq!((status.known_good(), status.bad()[0]), (vec![1], update));
+    assert_eq!(status.incident_failed(), [(update, "boot")]);
+    let why = status.incident_check("boot")["message"].to_string();
+    assert!(
+        why.contains("the boot loader went back to snapshot 1"),
+        "{why}"
+    );
+    assert_eq!(loader(vm), ("snap-1.conf".to_owned(), true));
+}
+
 #[test]
 fn a_panic_a_failure_and_a_good_update_one_after_the_other() {
     let vm = Vm::known_good("trial", Loader::SystemdBoot).unwrap();
@@ -66,43 +94,31 @@ fn a_panic_a_failure_and_a_good_update_one_after_the_other() {
     assert_eq!((first.snapshot, first.ended), (Some(1), PoweredOff));
 
     println!("a kernel that panics is started once");
-    assert_eq!(vm.update(|_| Ok(())).unwrap(), 2);
-    let path = "loader/entries/snap-2+3.conf";
-    let entry = String::from_utf8(vm.esp_read(path).unwrap()).unwrap();
-    // The kernel panics when its first process ends.
-    vm.esp_write(path, entry.replace("options ", "options init=/bin/false "))
+    panics_once(&vm, 2, ["snap-2+3.conf", "snap-2+2-1.conf"]);
+    // Where nothing is counted it is the trial alone that ends it.
+    println!("the same without a counter");
+    let tries = vm.read("/etc/kernel/tries").unwrap();
+    vm.edit(|root| Ok(fs::remove_file(root.join("etc/kernel/tries"))?))
         .unwrap();
-    let boots = story(&vm, 2, &[(1, Reset), (2, Panic), (1, PoweredOff)]);
-    assert_eq!(boots[1].entries, ["snap-1.conf", "snap-2+2-1.conf"]);
-    assert_eq!(boots[2].entries, ["snap-1.conf", "snap-2+0-1.conf"]);
-    assert_eq!(vm.default_snapshot().unwrap(), 1);
-    let status = vm.status().unwrap();
-    assert_eq!(status.verdict(), ("healthy", "none"));
-    assert_eq!((status.known_good(), status.bad()), (vec![1], vec![2]));
-    assert_eq!(status.incident_failed(), [(2, "boot")]);
-    let why = status.incident_check("boot")["message"].to_string();
-    assert!(
-        why.contains("the boot loader went back to snapshot 1"),
-        "{why}"
-    );
-    assert_eq!(loader(&vm), ("snap-1.conf".to_owned(), true));
+    panics_once(&vm, 3, ["snap-3.conf", "snap-3.conf"]);
+    vm.edit(|root| write_file(root, "/etc/kernel/tries", tries))
+        .unwrap();
 
     println!("an unhealthy update is rolled back as usual");
     let broken = |root: &Path| write_plugin(root, VENDOR_PLUGINS, "web", "#!/bin/sh\nexit 1\n");
-    assert_eq!(vm.update(broken).unwrap(), 3);
-    let boots = story(&vm, 3, &[(1, Reset), (3, Reset), (1, PoweredOff)]);
-    let entries = ["snap-1.conf", "snap-2+0-1.conf", "snap-3+0-1.conf"];
-    assert_eq!(boots[2].entries, entries);
+    assert_eq!(vm.update(broken).unwrap(), 4);
+    let boots = story(&vm, 4, &[(1, Reset), (4, Reset), (1, PoweredOff)]);
+    assert!(boots[1].entries.contains(&"snap-4+0-1.conf".to_owned()));
     assert_eq!(vm.default_snapshot().unwrap(), 1);
-    assert_eq!(vm.status().unwrap().incident_failed(), [(3, "web")]);
+    assert_eq!(vm.status().unwrap().incident_failed(), [(4, "web")]);
     assert_eq!(loader(&vm), ("snap-1.conf".to_owned(), true));
 
     println!("a good one is the default after its first boot");
-    assert_eq!(vm.update(|_| Ok(())).unwrap(), 4);
-    let boots = story(&vm, 4, &[(1, Reset), (4, PoweredOff)]);
-    assert!(boots[1].entries.contains(&"snap-4.conf".to_owned()));
-    assert_eq!(vm.status().unwrap().known_good(), [4, 1]);
-    assert_eq!(loader(&vm), ("snap-4.conf".to_owned(), true));
+    assert_eq!(vm.update(|_| Ok(())).unwrap(), 5);
+    let boots = story(&vm, 5, &[(1, Reset), (5, PoweredOff)]);
+    assert!(boots[1].entries.contains(&"snap-5.conf".to_owned()));
+    assert_eq!(vm.status().unwrap().known_good(), [5, 1]);
+    assert_eq!(loader(&vm), ("snap-5.conf".to_owned(), true));
     let again = vm.run_once(LIMIT).unwrap();
-    assert_eq!((again.snapshot, again.ended), (Some(4), PoweredOff));
+    assert_eq!((again.snapshot, again.ended), (Some(5), PoweredOff));
 }
