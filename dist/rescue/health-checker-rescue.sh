@@ -261,12 +261,12 @@ read_boot_count() {
     case $left$tried in '' | *[!0-9]*) left='' ;; *) counting=yes ;; esac
 }
 
-# The name of a boot entry without its counter.
+# The name of a boot entry without its counter; GRUB leaves '.conf' away.
 plain_entry() {
-    case $1 in
-        *+*.conf | *+*.efi) echo "${1%+*}.${1##*.}" ;;
-        *) echo "$1" ;;
-    esac
+    case $1 in *.efi) suffix=.efi ;; *) suffix=.conf ;; esac
+    plain=${1%"$suffix"}
+    case $plain in *+[0-9]*) plain=${plain%+*} ;; esac
+    echo "$plain$suffix"
 }
 
 # Makes the boot loader's default entry that of the good snapshot; it must not go on naming the one that failed.

@@ -113,6 +113,10 @@ fn a_runner_whose_job_was_lost_is_started_at_the_deadline() {
     boot.poweroff().unwrap();
 }
 
+const LATE_VAR: &str = "[Unit]\nDefaultDependencies=no\nBefore=var.mount\n[Service]\nType=oneshot\n\
+    ExecStart=/bin/sh -c 'until systemctl is-active --quiet emergency.target; do sleep 0.5; done; sleep 5'\n\
+    [Install]\nWantedBy=var.mount\n";
+
 #[test]
 fn an_emergency_in_which_the_runner_has_no_chance_is_decided_nevertheless() {
     let machine = known_good("emergency");
@@ -121,6 +125,8 @@ fn an_emergency_in_which_the_runner_has_no_chance_is_decided_nevertheless() {
             let fstab = fs::read_to_string(root.join("etc/fstab"))?;
             let line = "/nowhere /srv/data ext4 x-systemd.device-timeout=1s 0 0\n";
             write_file(root, "/etc/fstab", format!("{fstab}{line}"))?;
+            // Not there yet when the mode is entered: the state is on it.
+            write_unit(root, "late.service", LATE_VAR)?;
             // Its job fails with what it requires, and nobody comes because of that.
             mask(root, "health-checker-failsafe.service");
             write_file(
@@ -140,5 +146,10 @@ fn an_emergency_in_which_the_runner_has_no_chance_is_decided_nevertheless() {
     let fell = status.incident_check("boot")["message"].as_str().unwrap();
     assert!(fell.contains("emergency mode"), "{fell}");
     assert!(fell.contains("srv-data.mount"), "{fell}");
+    let said = last
+        .shell("journalctl -b -1 -u health-checker-emergency -o cat")
+        .unwrap();
+    assert!(said.contains("going back to snapshot 1"), "{said}");
+    assert!(!said.contains("cannot be written down"), "{said}");
     last.poweroff().unwrap();
 }

@@ -18,6 +18,7 @@ use crate::facts::SnapshotId;
 use crate::snapshot::mountinfo::Mount;
 use command_line::CommandLine;
 use efi::Variables;
+use grub::block::Block;
 
 /// The boot loaders that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -197,35 +198,20 @@ pub trait BootLoader {
 /// alone proves nothing: GRUB of other distributions has one too.
 pub fn detect(root: &Root, mounts: &[Mount]) -> Box<dyn BootLoader> {
     let variables = Variables::new(root, mounts);
-    let info = variables.read("LoaderInfo").ok().flatten();
-    let info = info.unwrap_or_default();
-    let kind = if info.starts_with("systemd-boot") {
-        Kind::SystemdBoot
-    } else if info.starts_with("GRUB") && bls::grub_reads_entries(&variables) {
-        Kind::Grub2Bls
-    } else {
-        Kind::None
-    };
     let command_line = CommandLine::read(root);
-    let block = || grub::block::Block::find(root, mounts);
-    match kind {
-        Kind::SystemdBoot => Box::new(bls::Bls {
+    match kind(&variables) {
+        kind @ (Kind::SystemdBoot | Kind::Grub2Bls) => Box::new(bls::Bls {
             kind,
             root: root.clone(),
             mounts: mounts.to_owned(),
             variables,
             command_line,
-            block: None,
+            block: match kind {
+                Kind::Grub2Bls => Block::beside_program(root, mounts),
+                _ => None,
+            },
         }),
-        Kind::Grub2Bls => Box::new(bls::Bls {
-            kind,
-            root: root.clone(),
-            mounts: mounts.to_owned(),
-            variables,
-            command_line,
-            block: block(),
-        }),
-        Kind::None | Kind::Grub => match block() {
+        Kind::None | Kind::Grub => match Block::find(root, mounts) {
             Some(block) => Box::new(grub::Grub {
                 root: root.clone(),
                 block,
@@ -233,6 +219,27 @@ pub fn detect(root: &Root, mounts: &[Mount]) -> Box<dyn BootLoader> {
             }),
             None => Box::new(NoBootLoader),
         },
+    }
+}
+
+/// GRUB's environment block, if there is one.
+fn block(root: &Root, mounts: &[Mount]) -> Option<Block> {
+    match kind(&Variables::new(root, mounts)) {
+        Kind::Grub2Bls => Block::beside_program(root, mounts),
+        Kind::None | Kind::Grub | Kind::SystemdBoot => Block::find(root, mounts),
+    }
+}
+
+/// By what it said.
+fn kind(variables: &Variables) -> Kind {
+    let info = variables.read("LoaderInfo").ok().flatten();
+    let info = info.unwrap_or_default();
+    if info.starts_with("systemd-boot") {
+        Kind::SystemdBoot
+    } else if info.starts_with("GRUB") && bls::grub_reads_entries(variables) {
+        Kind::Grub2Bls
+    } else {
+        Kind::None
     }
 }
 

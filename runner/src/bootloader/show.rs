@@ -8,9 +8,8 @@ use clap::Subcommand;
 use health_checks::Root;
 use serde_json::{Value, json};
 
-use super::grub::block::Block;
 use super::warnings::{Around, contradictions, no_counting, no_panic_option};
-use super::{Entry, Kind, View, detect};
+use super::{Entry, Kind, View, block, detect};
 use crate::machine::Machine;
 use crate::snapshot::mountinfo;
 use crate::table::{Color, Table, printable};
@@ -75,7 +74,7 @@ pub fn bootloader(root: &Root, as_json: bool, change: Option<&Change>) -> Result
 
 fn apply(root: &Root, change: &Change) -> Result<()> {
     let mounts = std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default();
-    let block = Block::find(root, &mountinfo::parse(&mounts)).context(
+    let block = block(root, &mountinfo::parse(&mounts)).context(
         "there is no environment block of GRUB here, or neither 'grub2-editenv' nor 'grub-editenv' is installed to read it",
     )?;
     match change {

@@ -182,6 +182,37 @@ fn the_view_names_what_was_booted_and_what_is_next() {
 }
 
 #[test]
+fn grub_calls_entries_by_other_names() {
+    let system = System::systemd_boot(&[("snap-1.conf", 1), ("snap-2+2-1.conf", 2)]);
+    system.set("LoaderInfo", "GRUB2 2.14");
+    // As the file was called before this boot was counted.
+    system.set("LoaderEntrySelected", "snap-2+3");
+    system.set("LoaderEntryDefault", "snap-1");
+    system.set("LoaderEntryOneShot", "snap-2");
+    let view = system.view(2);
+    assert_eq!(view.kind, Kind::Grub2Bls);
+    let booted = view.booted.unwrap();
+    assert_eq!(
+        (booted.id.as_str(), booted.tries_left),
+        ("snap-2.conf", Some(2))
+    );
+    assert_eq!(view.default.unwrap().id, "snap-1.conf");
+    assert_eq!(view.one_shot.as_deref(), Some("snap-2.conf"));
+    let said = system.roll_back(2, 1).unwrap();
+    // The default is what it should be already.
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert_eq!(system.get("LoaderEntryDefault").unwrap(), "snap-1");
+    assert_eq!(system.get("LoaderEntryOneShot"), None);
+    // A title that GRUB would take as well is no entry that we know.
+    system.set("LoaderEntryDefault", "openSUSE MicroOS");
+    let warnings = system.view(1).warnings;
+    assert!(
+        warnings[0].contains("there is no such boot entry"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_found_out_is_a_warning() {
     let system = System::systemd_boot(&[]);
     let warnings = system.view(1).warnings;

@@ -117,6 +117,11 @@ pub fn decided_without_a_verdict(vm: &Vm, program: Edit, after: impl Fn(&[VmBoot
     let second = vm.update(broken_fstab).unwrap();
     let (boots, why) = is_undone(vm, second, &[Reset]);
     assert!(why.contains("emergency mode"), "{why}");
+    assert!(
+        !boots[0].said("cannot be written down"),
+        "{}",
+        boots[0].tail()
+    );
     let bad = vm.status().unwrap().bad();
     assert!(bad.starts_with(&[second, first]), "{bad:?}");
     after(&boots);
@@ -274,7 +279,7 @@ fn hanging(root: &Path) -> Result<()> {
 /// A local file system that must be mounted and cannot be; and `/var` comes late, when emergency mode is there already.
 fn broken_fstab(root: &Path) -> Result<()> {
     let late = "[Unit]\nDefaultDependencies=no\nBefore=var.mount\n[Service]\nType=oneshot\n\
-        ExecStart=/bin/sh -c 'until systemctl is-active --quiet emergency.target; do sleep 1; done; sleep 3'\n\
+        ExecStart=/bin/sh -c 'until systemctl is-active --quiet emergency.target; do sleep 1; done; sleep 5'\n\
         [Install]\nWantedBy=var.mount\n";
     write_unit(root, "late.service", late)?;
     let path = root.join("etc/fstab");

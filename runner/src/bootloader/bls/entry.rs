@@ -51,6 +51,15 @@ impl FileName {
     }
 }
 
+/// The id of an entry as GRUB takes it and tells it: openSUSE's needs no `.conf`, and writes none.
+pub fn id_for_grub(told: String) -> String {
+    let has_suffix = [SUFFIX, ".efi"].iter().any(|suffix| told.ends_with(suffix));
+    match has_suffix || told.is_empty() {
+        true => told,
+        false => told + SUFFIX,
+    }
+}
+
 fn parse_counter(text: &str) -> Option<(u32, Option<u32>)> {
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

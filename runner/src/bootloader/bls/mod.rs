@@ -13,7 +13,7 @@ use health_checks::Root;
 
 use super::command_line::CommandLine;
 use super::efi::Variables;
-use super::grub::block::Block;
+use super::grub::block::{self, Block};
 use super::{BootLoader, Entry, Kind, Offer, View};
 use crate::facts::SnapshotId;
 use crate::snapshot::mountinfo::Mount;
@@ -26,8 +26,6 @@ const ONE_SHOT: &str = "LoaderEntryOneShot";
 const PREFERRED: &str = "LoaderEntryPreferred";
 const SELECTED: &str = "LoaderEntrySelected";
 const COUNT_PATH: &str = "LoaderBootCountPath";
-/// Where openSUSE's tools keep the default for GRUB when the firmware takes no variable.
-const GRUB_DEFAULT: &str = "default";
 
 /// Whether the GRUB that was booted reads entries: it left the variables that belong to them.
 pub fn grub_reads_entries(variables: &Variables) -> bool {
@@ -61,16 +59,18 @@ impl BootLoader for Bls {
         };
         view.warnings = warnings;
         view.entries = found.iter().map(|found| found.entry(default)).collect();
-        let mut read = |name| {
-            self.variables.read(name).unwrap_or_else(|error| {
+        let mut known = |read: Result<Option<String>>| {
+            read.unwrap_or_else(|error| {
                 view.warnings.push(format!("{error:#}"));
                 None
             })
         };
-        let counted = read(COUNT_PATH).and_then(|path| FileName::of_path(&path));
-        let selected = read(SELECTED);
-        view.one_shot = read(ONE_SHOT).filter(|id| !id.is_empty());
-        let told = read(DEFAULT).or_else(|| self.grub_default());
+        let counted = known(self.variables.read(COUNT_PATH));
+        let counted = counted.and_then(|path| FileName::of_path(&path));
+        let selected = known(self.selected());
+        view.one_shot = known(self.id(ONE_SHOT)).filter(|id| !id.is_empty());
+        // GRUB's environment comes after the variable, and over it.
+        let told = self.grub_default().or_else(|| known(self.id(DEFAULT)));
         view.booted = self.booted(&view.entries, selected, counted);
         if let Some(told) = told {
             view.default = named(&view.entries, &told).cloned();
@@ -142,6 +142,21 @@ impl BootLoader for Bls {
 }
 
 impl Bls {
+    /// The entry that a variable names. Boot loaders ignore case.
+    fn id(&self, variable: &str) -> Result<Option<String>> {
+        let told = self.variables.read(variable)?;
+        Ok(match self.kind {
+            Kind::Grub2Bls => told.map(entry::id_for_grub),
+            Kind::None | Kind::Grub | Kind::SystemdBoot => told,
+        })
+    }
+
+    /// The entry that was booted. GRUB names it with the counter that it had before.
+    fn selected(&self) -> Result<Option<String>> {
+        let told = self.id(SELECTED)?;
+        Ok(told.map(|told| FileName::parse(&told).map_or(told, |name| name.id)))
+    }
+
     /// What was booted, as its file is named now; or as it was when it was booted, if the file is gone.
     fn booted(
         &self,
@@ -183,7 +198,8 @@ impl Bls {
 
     fn grub_default(&self) -> Option<String> {
         let mut variables = self.block.as_ref()?.variables().ok()?;
-        variables.remove(GRUB_DEFAULT).filter(|id| !id.is_empty())
+        let told = variables.remove(block::DEFAULT).filter(|id| !id.is_empty());
+        told.map(entry::id_for_grub)
     }
 }
 

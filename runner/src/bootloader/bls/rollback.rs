@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 
 use super::entry::{Boots, compare};
 use super::esp::{Access, Found, Partitions};
-use super::{Bls, DEFAULT, GRUB_DEFAULT, ONE_SHOT, PREFERRED};
+use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED, block};
 use crate::facts::SnapshotId;
 
 impl Bls {
@@ -137,9 +137,9 @@ impl Bls {
         best(Boots::Snapshot(to.number)).or_else(|| best(Boots::Default))
     }
 
-    /// Whether a variable is set to this entry. Boot loaders ignore case.
+    /// Whether a variable is set to this entry.
     pub(super) fn names(&self, variable: &str, id: &str) -> bool {
-        let told = self.variables.read(variable).ok().flatten();
+        let told = self.id(variable).ok().flatten();
         told.is_some_and(|told| told.eq_ignore_ascii_case(id))
     }
 
@@ -149,9 +149,10 @@ impl Bls {
             return Ok(());
         };
         if !told.eq_ignore_ascii_case(id) {
-            block.set(&[(GRUB_DEFAULT, id)])?;
+            block.set(&[(block::DEFAULT, id)])?;
             done.push(format!(
-                "'{GRUB_DEFAULT}' set to '{id}' in '{}'",
+                "'{}' set to '{id}' in '{}'",
+                block::DEFAULT,
                 block.path().display()
             ));
         }
@@ -168,7 +169,7 @@ impl Bls {
         done: &mut Vec<String>,
     ) -> Result<()> {
         for variable in [ONE_SHOT, PREFERRED] {
-            let Some(told) = self.variables.read(variable)? else {
+            let Some(told) = self.id(variable)? else {
                 continue;
             };
             let named = found

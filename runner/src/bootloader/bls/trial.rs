@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 
 use super::entry::Boots;
 use super::esp::{Access, Found, Partitions};
-use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED, SELECTED};
+use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED};
 use crate::bootloader::Offer;
 use crate::facts::SnapshotId;
 
@@ -23,7 +23,7 @@ impl Bls {
         waiting: Option<(&str, &str)>,
     ) -> Result<Option<Offer>> {
         let features = self.variables.read_number(FEATURES)?.unwrap_or_default();
-        let Some(told) = self.variables.read(DEFAULT)? else {
+        let Some(told) = self.id(DEFAULT)? else {
             return Ok(None);
         };
         if features & NEEDED != NEEDED
@@ -45,7 +45,7 @@ impl Bls {
         let new = found
             .iter()
             .find(|found| is(found, wanted) && found.is_of(new) && !found.is_bad());
-        let selected = self.variables.read(SELECTED)?.unwrap_or_default();
+        let selected = self.selected()?.unwrap_or_default();
         let good = found
             .iter()
             .find(|found| is(found, &selected) && found.is_of(booted) && !found.is_bad())
@@ -56,7 +56,7 @@ impl Bls {
         let (Some(new), Some(good)) = (new, good) else {
             return Ok(None);
         };
-        let asked = self.variables.read(ONE_SHOT)?.unwrap_or_default();
+        let asked = self.id(ONE_SHOT)?.unwrap_or_default();
         Ok((asked.is_empty() || is(new, &asked)).then(|| Offer {
             entry: new.name.id.clone(),
             good: good.name.id.clone(),

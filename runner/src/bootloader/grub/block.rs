@@ -19,6 +19,8 @@ const PARTITIONS: [&str; 3] = ["/boot/efi", "/efi", "/boot"];
 const NAME: &str = "grubenv";
 /// What our variables begin with.
 pub const OURS: &str = "health_checker_";
+/// Where openSUSE's tools keep the default entry for GRUB when the firmware takes no variable.
+pub const DEFAULT: &str = "default";
 /// It reads or writes a kilobyte.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -42,6 +44,23 @@ pub struct Block {
 impl Block {
     /// The block of this machine. Of several, the one that has variables of ours: GRUB may have put them there.
     pub fn find(root: &Root, mounts: &[Mount]) -> Option<Self> {
+        Self::choose(root, mounts, places(root), |name| name.starts_with(OURS))
+    }
+
+    /// The block of a GRUB that reads boot entries: beside its program. Of several, the one that names a default.
+    pub fn beside_program(root: &Root, mounts: &[Mount]) -> Option<Self> {
+        let is_beside = |path: &PathBuf| path.ancestors().any(|above| above.ends_with("EFI"));
+        let places = places(root).into_iter().filter(is_beside).collect();
+        Self::choose(root, mounts, places, |name| name == DEFAULT)
+    }
+
+    /// The first one with a variable that is wanted, else the first that can be read.
+    fn choose(
+        root: &Root,
+        mounts: &[Mount],
+        places: Vec<PathBuf>,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Option<Self> {
         let tool = TOOLS
             .iter()
             .map(|tool| root.join(tool))
@@ -53,12 +72,12 @@ impl Block {
             path,
         };
         let mut first = None;
-        for path in places(root) {
+        for path in places {
             let block = block(path);
             let Ok(variables) = block.variables() else {
                 continue;
             };
-            if variables.keys().any(|name| name.starts_with(OURS)) {
+            if variables.keys().any(|name| is_wanted(name)) {
                 return Some(block);
             }
             first = first.or(Some(block));

@@ -264,3 +264,25 @@ fn what_cannot_be_a_variable_is_refused() {
     assert!(system.block().unset(&["--help"]).is_err());
     assert_eq!(system.variables(), Environment::new());
 }
+
+#[test]
+fn with_boot_entries_the_block_beside_the_program_counts() {
+    let system = System::new("");
+    let beside = [
+        "/boot/efi/EFI/BOOT/grubenv",
+        "/boot/efi/EFI/opensuse/grubenv",
+    ];
+    beside.iter().for_each(|path| system.create(path));
+    let found = || {
+        let block = Block::beside_program(&system.root, &[]).unwrap();
+        block.path().to_string_lossy().into_owned()
+    };
+    assert_eq!(system.block().path().to_string_lossy(), BLOCK);
+    assert_eq!(found(), beside[0]);
+    let set = Command::new(TOOL)
+        .arg(system.root.join(beside[1]))
+        .args(["set", "default=snap-2.conf"])
+        .status();
+    assert!(set.unwrap().success());
+    assert_eq!(found(), beside[1]);
+}
