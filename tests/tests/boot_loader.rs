@@ -12,7 +12,7 @@ use serde_json::json;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const TOOL: &str = "/usr/bin/grub-editenv";
-/// What `/boot` is in these machines: bound from here, read-only.
+/// What `/boot` is in most of these machines: bound from here, read-only.
 const BOOT: &str = "var/boot";
 
 /// Puts the host's tool into a machine, with the libraries that the machine lacks.
@@ -43,6 +43,17 @@ fn editenv(block: &Path, arguments: &[&str]) -> Result<String> {
 
 /// A machine whose GRUB has set its flag.
 fn machine(name: &str) -> Machine {
+    let machine = machine_with_block(name, BOOT);
+    let bound = machine.edit(|root| {
+        let fstab = root.join("etc/fstab");
+        let line = format!("/{BOOT} /boot none bind,ro,noexec 0 0\n");
+        Ok(fs::write(&fstab, fs::read_to_string(&fstab)? + &line)?)
+    });
+    bound.unwrap();
+    machine
+}
+
+fn machine_with_block(name: &str, boot: &str) -> Machine {
     let machine = Machine::new(name).unwrap();
     let edited = machine.edit(|root| {
         write_plugin(
@@ -52,28 +63,25 @@ fn machine(name: &str) -> Machine {
             "#!/bin/sh\ntest ! -e /var/broken\n",
         )?;
         install_tool(root)?;
-        let block = block(root);
+        let block = block(root, boot);
         fs::create_dir_all(block.parent().context("no directory")?)?;
         editenv(&block, &["create"])?;
         editenv(
             &block,
             &["set", "health_checker_left=0", "saved_entry=other"],
-        )?;
-        let fstab = root.join("etc/fstab");
-        let line = format!("/{BOOT} /boot none bind,ro,noexec 0 0\n");
-        Ok(fs::write(&fstab, fs::read_to_string(&fstab)? + &line)?)
+        )
     });
     edited.unwrap();
     machine
 }
 
-fn block(root: &Path) -> PathBuf {
-    root.join(BOOT).join("grub/grubenv")
+fn block(root: &Path, boot: &str) -> PathBuf {
+    root.join(boot).join("grub/grubenv")
 }
 
-fn variables(machine: &Machine) -> Vec<String> {
+fn variables(machine: &Machine, boot: &str) -> Vec<String> {
     let list = machine
-        .edit(|root| editenv(&block(root), &["list"]))
+        .edit(|root| editenv(&block(root, boot), &["list"]))
         .unwrap();
     let mut lines: Vec<String> = list.lines().map(str::to_owned).collect();
     lines.sort();
@@ -121,7 +129,7 @@ fn a_healthy_boot_is_not_pending_any_more_and_is_where_grub_falls_back_to() {
         "health_checker_tries=1",
         "saved_entry=other",
     ];
-    assert_eq!(variables(&machine), expected);
+    assert_eq!(variables(&machine, BOOT), expected);
 }
 
 #[test]
@@ -135,9 +143,34 @@ fn an_unhealthy_boot_is_judged_as_well_but_nothing_to_fall_back_to() {
     assert_eq!(boot.status().unwrap().verdict(), ("unhealthy", "stop"));
     boot.poweroff().unwrap();
     assert_eq!(
-        variables(&machine),
+        variables(&machine, BOOT),
         ["health_checker_tries=1", "saved_entry=other"]
     );
+}
+
+#[test]
+fn a_snapshot_that_is_read_only_with_its_boot_directory_is_written_to() {
+    let machine = machine_with_block("grub-snapshot", "boot");
+    let boot = machine.boot_until_verdict(LIMIT).unwrap();
+    let status = boot.status().unwrap();
+    assert_eq!(status.verdict(), ("healthy", "none"));
+    assert_eq!(status.0["warnings"], json!([]));
+    let shown = boot.shell("health-checker bootloader").unwrap();
+    assert_eq!(shown, "Boot loader: grub, falls back to snapshot 1\n");
+    // By its mount as well, and only for a moment.
+    boot.shell("mount -o remount,bind,ro / && health-checker bootloader set a=1")
+        .unwrap();
+    let options = boot.shell("findmnt -n -o VFS-OPTIONS /").unwrap();
+    assert!(options.starts_with("ro"), "{options}");
+    boot.shell("mount -o remount,bind,rw / && ! touch /boot/x")
+        .unwrap();
+    let property = boot.shell("btrfs property get -ts / ro").unwrap();
+    assert_eq!(property, "ro=true\n");
+    boot.poweroff().unwrap();
+    let variables = variables(&machine, "boot");
+    for variable in ["a=1", "health_checker_good=1"] {
+        assert!(variables.contains(&variable.to_owned()), "{variables:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! Writing where it is mounted read-only: /boot and the ESP often are. Made writable for the moment, and back.
+//! Writing where it is read-only, by its mount or as a snapshot: /boot and the ESP often are. Made writable for the moment,
+//! and back.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -8,18 +10,20 @@ use health_checks::Root;
 use rustix::fs::StatVfsMountFlags;
 use rustix::mount::{MountFlags, mount_remount};
 
+use crate::snapshot::ioctl::{self, READ_ONLY};
 use crate::snapshot::mountinfo::{self, Mount};
 
-/// Does something to what lies at `path` (as the system calls it), with its mount writable meanwhile.
+/// Does something to what lies at `path` (as the system calls it), with its mount and its snapshot writable meanwhile.
 ///
 /// # Errors
-/// From remounting, and from what is done.
+/// From making it writable, and from what is done.
 pub fn with_write_access<T>(
     root: &Root,
     mounts: &[Mount],
     path: &Path,
     act: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
+    let act = || in_writable_snapshot(root, path, act);
     let flags = || {
         rustix::fs::statvfs(root.join(path))
             .map(|file_system| file_system.f_flag)
@@ -49,6 +53,38 @@ pub fn with_write_access<T>(
         log::warn!("'{point}' was mounted read-only, and is writable now: {error}");
     }
     done.with_context(|| format!("on '{point}', made writable for the moment"))
+}
+
+/// A read-only snapshot stays so through every mount: /boot is a part of the root's on openSUSE.
+fn in_writable_snapshot<T>(root: &Root, path: &Path, act: impl FnOnce() -> Result<T>) -> Result<T> {
+    let Some((top, flags)) = read_only_snapshot(&root.join(path)) else {
+        return act();
+    };
+    ioctl::set_flags(&top, flags & !READ_ONLY).with_context(|| {
+        format!(
+            "'{}' is in a read-only snapshot, which cannot be made writable",
+            path.display()
+        )
+    })?;
+    let done = act();
+    if let Err(error) = ioctl::set_flags(&top, flags) {
+        log::warn!(
+            "the snapshot with '{}' was read-only, and is writable now: {error}; see btrfs-property(8)",
+            path.display()
+        );
+    }
+    done
+}
+
+/// The top of the subvolume with this file, and its flags, if it is read-only. Each subvolume is a device of its own.
+fn read_only_snapshot(file: &Path) -> Option<(File, u64)> {
+    let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
+    let directories = || file.ancestors().skip(1);
+    let here = device(directories().next()?)?;
+    let inside = directories().take_while(|above| device(above) == Some(here));
+    let top = File::open(inside.last()?).ok()?;
+    let flags = ioctl::flags(&top).ok()?;
+    (flags & READ_ONLY != 0).then_some((top, flags))
 }
 
 /// A remount sets all options anew: those that are to stay.

@@ -1,4 +1,4 @@
-//! The three btrfs ioctls we need (linux/btrfs.h). The only module of the workspace with `unsafe`; the crate
+//! The five btrfs ioctls we need (linux/btrfs.h). The only module of the workspace with `unsafe`; the crate
 //! `libbtrfsutil` would do the same, but needs libclang and libbtrfsutil headers to build.
 #![allow(unsafe_code)]
 
@@ -11,6 +11,10 @@ const BTRFS_IOCTL_MAGIC: u8 = 0x94;
 const GET_SUBVOL_INFO: Opcode = opcode::read::<SubvolumeInfo>(BTRFS_IOCTL_MAGIC, 60);
 const TREE_SEARCH: Opcode = opcode::read_write::<SearchArguments>(BTRFS_IOCTL_MAGIC, 17);
 const SET_DEFAULT: Opcode = opcode::write::<u64>(BTRFS_IOCTL_MAGIC, 19);
+const GET_FLAGS: Opcode = opcode::read::<u64>(BTRFS_IOCTL_MAGIC, 25);
+const SET_FLAGS: Opcode = opcode::write::<u64>(BTRFS_IOCTL_MAGIC, 26);
+/// BTRFS_SUBVOL_RDONLY, among a subvolume's flags: nothing in it can be written, whatever the mount says.
+pub const READ_ONLY: u64 = 1 << 1;
 
 const ROOT_TREE: u64 = 1;
 const ROOT_TREE_DIRECTORY: u64 = 6;
@@ -75,6 +79,25 @@ pub fn subvolume(file: impl AsFd) -> io::Result<Subvolume> {
         uuid: format_uuid(info.uuid),
         parent_uuid: format_uuid(info.parent_uuid),
     })
+}
+
+/// The flags of a subvolume (BTRFS_IOC_SUBVOL_GETFLAGS).
+///
+/// # Errors
+/// EINVAL where `top` is not the top directory of a subvolume, ENOTTY where it is not on btrfs.
+pub fn flags(top: impl AsFd) -> io::Result<u64> {
+    // SAFETY: the kernel writes one u64.
+    Ok(unsafe { ioctl(top, Getter::<GET_FLAGS, u64>::new()) }?)
+}
+
+/// Sets the flags of a subvolume (BTRFS_IOC_SUBVOL_SETFLAGS); on the disk when this returns.
+///
+/// # Errors
+/// As [`flags`]; EROFS where the mount that `top` was opened through is read-only; EPERM without CAP_SYS_ADMIN.
+pub fn set_flags(top: impl AsFd, flags: u64) -> io::Result<()> {
+    // SAFETY: the kernel reads one u64.
+    unsafe { ioctl(top, Setter::<SET_FLAGS, u64>::new(flags)) }?;
+    Ok(())
 }
 
 /// Id of the default subvolume of the file system that an open file lies on (needs CAP_SYS_ADMIN).
