@@ -241,7 +241,11 @@ struct Emulator {
 
 impl Emulator {
     fn start(map: &Path) -> Self {
-        let command = format!("exec grub-emu -m '{}' -r hd0 -d /grub", map.display());
+        // Without its terminal it would spin for ever where SIGHUP is ignored, as by nohup(1).
+        let command = format!(
+            "exec setpriv --pdeathsig KILL grub-emu -m '{}' -r hd0 -d /grub",
+            map.display()
+        );
         let mut child = Command::new("script")
             .args([
                 "--quiet",
@@ -294,7 +298,7 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // The end of script(1) hangs up the terminal, and with it grub-emu.
+        // The end of script(1) is that of grub-emu.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
