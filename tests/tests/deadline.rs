@@ -6,7 +6,7 @@ mod trouble;
 use std::fs;
 
 use machine::{Ended, Machine, course, write_file, write_unit};
-use trouble::{LIMIT, assert_good, known_good, mask};
+use trouble::{LIMIT, assert_good, known_good, late_var, mask};
 
 /// A deadline that a test can wait for.
 fn with_deadline(name: &str, seconds: u32) -> Machine {
@@ -113,10 +113,6 @@ fn a_runner_whose_job_was_lost_is_started_at_the_deadline() {
     boot.poweroff().unwrap();
 }
 
-const LATE_VAR: &str = "[Unit]\nDefaultDependencies=no\nBefore=var.mount\n[Service]\nType=oneshot\n\
-    ExecStart=/bin/sh -c 'until systemctl is-active --quiet emergency.target; do sleep 0.5; done; sleep 5'\n\
-    [Install]\nWantedBy=var.mount\n";
-
 #[test]
 fn an_emergency_in_which_the_runner_has_no_chance_is_decided_nevertheless() {
     let machine = known_good("emergency");
@@ -126,7 +122,7 @@ fn an_emergency_in_which_the_runner_has_no_chance_is_decided_nevertheless() {
             let line = "/nowhere /srv/data ext4 x-systemd.device-timeout=1s 0 0\n";
             write_file(root, "/etc/fstab", format!("{fstab}{line}"))?;
             // Not there yet when the mode is entered: the state is on it.
-            write_unit(root, "late.service", LATE_VAR)?;
+            late_var(root)?;
             // Its job fails with what it requires, and nobody comes because of that.
             mask(root, "health-checker-failsafe.service");
             write_file(

@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use machine::{Boot, Ended, Machine, VENDOR_PLUGINS, course, lines, write_file, write_plugin};
+use machine::{
+    Boot, Ended, Machine, VENDOR_PLUGINS, course, lines, write_file, write_plugin, write_unit,
+};
 
 /// For a boot to its verdict; a starved machine is slow.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -18,6 +20,14 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 pub const BROKEN: &str = "/usr/broken";
 /// Fails in every snapshot while this file is there.
 pub const FAILING: &str = "/etc/failing";
+
+/// `/var` is mounted when the boot has been in emergency mode for a while.
+pub fn late_var(root: &Path) -> anyhow::Result<()> {
+    let unit = "[Unit]\nDefaultDependencies=no\nBefore=var.mount\n[Service]\nType=oneshot\n\
+        ExecStart=/bin/sh -c 'until systemctl is-active --quiet emergency.target; do sleep 1; done; sleep 5'\n\
+        [Install]\nWantedBy=var.mount\n";
+    write_unit(root, "late.service", unit)
+}
 
 /// The check of these machines. It also arms the fail point that a test left for this boot (see `killed.rs`).
 const CHECK: &str = "#!/bin/sh\n\

@@ -278,10 +278,7 @@ fn hanging(root: &Path) -> Result<()> {
 
 /// A local file system that must be mounted and cannot be; and `/var` comes late, when emergency mode is there already.
 fn broken_fstab(root: &Path) -> Result<()> {
-    let late = "[Unit]\nDefaultDependencies=no\nBefore=var.mount\n[Service]\nType=oneshot\n\
-        ExecStart=/bin/sh -c 'until systemctl is-active --quiet emergency.target; do sleep 1; done; sleep 5'\n\
-        [Install]\nWantedBy=var.mount\n";
-    write_unit(root, "late.service", late)?;
+    crate::trouble::late_var(root)?;
     let path = root.join("etc/fstab");
     let fstab = fs::read_to_string(&path)?;
     let line = "/dev/nowhere /srv/data ext4 x-systemd.device-timeout=1s 0 0\n";
