@@ -117,8 +117,10 @@ fn entries_without_a_counter() {
     println!("power cut in the first boot");
     let bad = vm.update(|_| Ok(())).unwrap();
     cut_when_counted(&vm);
-    let (_, why) = is_undone(&vm, bad, &[Reset]);
+    let (boots, why) = is_undone(&vm, bad, &[Reset]);
     assert!(why.contains("attempts 1 of 1"), "{why}");
+    let bad = format!("snap-{bad}+0-1.conf");
+    assert_eq!(entries(&boots), [["snap-1.conf", &bad]; 2]);
     println!("a good update");
     let good = vm.update(|_| Ok(())).unwrap();
     let boots = goes_on(&vm, &[(good, PoweredOff)]);
