@@ -11,6 +11,7 @@ use crate::course::{Course, Finding, Next, Stage};
 use crate::evidence;
 use crate::facts::{Action, BootKey, Outcome, Severity};
 use crate::lease;
+use crate::lock;
 use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
@@ -39,8 +40,8 @@ pub fn failsafe(root: &Root, cause: Cause) -> Result<()> {
     if line.mode == Mode::Off {
         return Ok(());
     }
-    let Some(_lock) = runtime::try_lock(root)? else {
-        log::info!("another part of health-checker is acting already");
+    // What that one begins it finishes, or its own unit fails.
+    let Ok(_lock) = lock::try_now(root)? else {
         return Ok(());
     };
     let mut machine = Machine::look(root)?;

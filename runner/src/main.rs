@@ -20,6 +20,7 @@ mod judge;
 mod late;
 mod lease;
 mod list;
+mod lock;
 mod logging;
 mod login;
 mod machine;

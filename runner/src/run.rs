@@ -12,11 +12,11 @@ use crate::facts::{Action, Outcome, Severity, Verdict};
 use crate::fail_point;
 use crate::judge;
 use crate::lease;
+use crate::lock;
 use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
 use crate::runner_unit::RUNNER;
-use crate::runtime;
 use crate::state::incident::Progress;
 use crate::table;
 
@@ -59,7 +59,7 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         stage: Stage::System,
     };
     // Whoever has it while we wait for it decides without us, and ends us.
-    let _lock = runtime::lock(root)?;
+    let _lock = lock::wait(root)?;
     let mut restarted = false;
     loop {
         let verdict = Verdict::of(&checks);

@@ -1,7 +1,7 @@
 //! What is known of this boot only: small JSON files below `/run/health-checker`, each naming the boot it is of
 //! (`/run` survives a soft-reboot).
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
@@ -10,7 +10,8 @@ use health_checks::Root;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-const DIRECTORY: &str = "/run/health-checker";
+/// Where they are.
+pub const DIRECTORY: &str = "/run/health-checker";
 /// How the boot settled.
 pub const SETTLED: &str = "settled.json";
 /// The verdict.
@@ -19,8 +20,6 @@ pub const REPORT: &str = "report.json";
 pub const REBOOT: &str = "reboot.json";
 /// This boot is counted as one that died unless it is judged or shut down in order.
 pub const ARMED: &str = "armed.json";
-/// Held by whoever decides and acts: no two of us may at the same time.
-const LOCK: &str = "lock";
 
 /// Writes a file so that a reader sees the old or the new one.
 ///
@@ -45,38 +44,6 @@ pub fn write<T: Serialize>(root: &Root, name: &str, value: &T) -> Result<()> {
 pub fn read<T: DeserializeOwned>(root: &Root, name: &str) -> Option<T> {
     let text = fs::read_to_string(root.join(DIRECTORY).join(name)).ok()?;
     serde_json::from_str(&text).ok()
-}
-
-/// Takes the lock, which is given back when the value is dropped or the process ends. `None`: somebody else has it.
-///
-/// # Errors
-/// When `/run` is full or read-only.
-pub fn try_lock(root: &Root) -> Result<Option<File>> {
-    let file = lock_file(root)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
-}
-
-/// Waits for the lock.
-///
-/// # Errors
-/// When `/run` is full or read-only.
-pub fn lock(root: &Root) -> Result<File> {
-    let file = lock_file(root)?;
-    file.lock()?;
-    Ok(file)
-}
-
-fn lock_file(root: &Root) -> Result<File> {
-    let directory = root.join(DIRECTORY);
-    let path = directory.join(LOCK);
-    let what = || format!("cannot open '{}'", path.display());
-    fs::create_dir_all(&directory).with_context(what)?;
-    let options = File::options().create(true).append(true).clone();
-    options.open(&path).with_context(what)
 }
 
 /// Removes a file.

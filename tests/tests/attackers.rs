@@ -1,0 +1,98 @@
+//! An unprivileged user of the machine attacks health-checker in all its boots: it may cost time, and decides nothing.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod trouble;
+
+use std::fs;
+use std::path::Path;
+
+use machine::{ADMIN_PLUGINS, Ended, course, write_check, write_file, write_plugin, write_unit};
+use trouble::{BROKEN, LIMIT, known_good};
+
+/// On a subvolume that survives rollbacks.
+const PROGRAM: &str = "/opt/attacker";
+
+/// Lets `nobody` attack from the next boot on, as early as possible.
+fn attack(root: &Path, how: &str) -> anyhow::Result<()> {
+    let program = fs::read(env!("CARGO_BIN_EXE_attacker"))?;
+    let (directory, name) = PROGRAM.rsplit_once('/').unwrap();
+    write_plugin(root, directory, name, program)?;
+    let unit = format!(
+        "[Unit]\nDefaultDependencies=no\nAfter=opt.mount\n\
+         [Service]\nUser=nobody\nExecStart={PROGRAM} {how}\nRestart=always\nRestartSec=50ms\n"
+    );
+    write_unit(root, "attacker.service", &unit)
+}
+
+#[test]
+fn signals_of_a_user_decide_nothing() {
+    let machine = known_good("signals");
+    machine
+        .edit(|root| {
+            attack(root, "signals")?;
+            // Tried again, so that there is much to wait for.
+            write_check(root, "retried", "[Check]\nRetries=9\nRetrySec=1s\n")?;
+            let retried = "#!/bin/sh\necho >> /run/tries\ntest $(wc -l < /run/tries) -gt 2\n";
+            write_plugin(root, ADMIN_PLUGINS, "retried", retried)?;
+            write_plugin(root, ADMIN_PLUGINS, "slow", "#!/bin/sh\nsleep 2\n")
+        })
+        .unwrap();
+    // A good update stays.
+    let good = machine
+        .update(|root| write_file(root, "/usr/better", ""))
+        .unwrap();
+    let (boots, last) = machine.run_to_end(3).unwrap();
+    assert_eq!(course(&boots), [(good, Ended::StayedUp)]);
+    let status = last.status().unwrap();
+    assert_eq!(
+        (status.verdict(), status.known_good()),
+        (("healthy", "none"), vec![good, 1])
+    );
+    assert!(status.0["incident"].is_null(), "{status:#?}");
+    // It was there all the time, and an administrator is told.
+    let said = last
+        .journal(&["-b", "-o", "cat", "-u", "health-checker"])
+        .unwrap();
+    assert!(said.contains("look like systemd's and are not"), "{said}");
+    assert_eq!(last.state_of("attacker.service").unwrap(), "active");
+    last.poweroff().unwrap();
+    // A bad one goes.
+    let bad = machine.update(|root| write_file(root, BROKEN, "")).unwrap();
+    let (boots, last) = machine.run_to_end(3).unwrap();
+    assert_eq!(
+        course(&boots),
+        [(bad, Ended::Rebooted), (good, Ended::StayedUp)]
+    );
+    let status = last.status().unwrap();
+    assert_eq!(status.verdict(), ("healthy", "none"));
+    assert_eq!(status.steps(), [("rollback", "done")]);
+    last.poweroff().unwrap();
+}
+
+#[test]
+fn a_user_cannot_hold_the_lock() {
+    let machine = known_good("lock");
+    machine
+        .edit(|root| attack(root, "lock /run/health-checker"))
+        .unwrap();
+    let mut boot = machine.boot_until_verdict(LIMIT).unwrap();
+    boot.wait("the attacker", LIMIT, |boot| {
+        let said = boot.journal(&["-b", "-u", "attacker"])?;
+        Ok(said.contains("report.json"))
+    })
+    .unwrap();
+    // Judged once more in this boot: the lock is there since the first time.
+    boot.shell("systemctl stop health-checker; rm /run/health-checker/report.json")
+        .unwrap();
+    boot.shell("timeout 20 systemctl start health-checker")
+        .unwrap();
+    assert_eq!(boot.status().unwrap().verdict(), ("healthy", "none"));
+    let said = boot.journal(&["-b", "-u", "attacker"]).unwrap();
+    assert!(!said.contains("lock'"), "{said}");
+    // And the fail-safe acts where there is no verdict.
+    boot.shell("systemctl stop health-checker; rm /run/health-checker/report.json")
+        .unwrap();
+    boot.shell("systemctl --no-block start health-checker-failsafe")
+        .unwrap();
+    assert_eq!(boot.wait_verdict(LIMIT).unwrap(), Ended::Rebooted);
+}
