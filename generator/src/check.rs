@@ -162,6 +162,11 @@ impl Check {
             .map(|word| word.trim_matches(['"', '\'']))
     }
 
+    /// Whether it is a plugin of which nothing is run, because others than root may change it.
+    pub fn is_distrusted(&self) -> bool {
+        self.kind == Kind::Plugin && self.command.is_empty() && !self.defects.is_empty()
+    }
+
     /// Whether its own file switches it off, so that it has no unit text.
     pub(crate) fn is_nothing(&self) -> bool {
         self.command.is_empty() && self.exec.is_none() && self.defects.is_empty()

@@ -32,46 +32,42 @@ pub enum Written {
     Changed,
 }
 
-/// All files of a check below the unit directory `out`, in the order in which they matter.
+/// All files of a check below the unit directory `out`, in the order in which they are written.
 ///
-/// The link into `link_into` comes first: with it alone, the template's own command still runs most
-/// plugins, and the check fails where it does not. Nothing is lost in silence.
+/// The link into `link_into` comes last: what it starts must be complete. Without it the check is one that was never
+/// started, which the verdict counts as failed.
 pub fn files(check: &Check, out: &Path, link_into: &str) -> Vec<(PathBuf, Content)> {
-    let template = Path::new(UNIT_DIRECTORY).join(check.origin.template());
-    let mut files = vec![(
-        out.join(link_into).join(&check.unit),
-        Content::Link(template),
-    )];
+    let mut files = Vec::new();
     if check.is_nothing() || check.disabled {
         // A file that is a link to /dev/null masks its unit, as a unit file of that kind does. So does `Disable=`.
-        files.push((
-            out.join(&check.unit),
-            Content::Link(PathBuf::from("/dev/null")),
-        ));
-        return files;
+        let null = Content::Link(PathBuf::from("/dev/null"));
+        files.push((out.join(&check.unit), null));
+    } else {
+        if let Some(link) = &check.link {
+            files.push((link.path(out), Content::Link(link.target.clone())));
+        }
+        let directory = out.join(format!("{}.d", check.unit));
+        files.push((directory.join(DROP_IN), Content::Text(render(check, out))));
     }
-    if let Some(link) = &check.link {
-        files.push((link.path(out), Content::Link(link.target.clone())));
-    }
-    let directory = out.join(format!("{}.d", check.unit));
-    files.push((directory.join(DROP_IN), Content::Text(render(check, out))));
+    let template = Path::new(UNIT_DIRECTORY).join(check.origin.template());
+    let link = out.join(link_into).join(&check.unit);
+    files.push((link, Content::Link(template)));
     files
 }
 
 /// Writes the files of a check below the unit directory `out`, and links it into `link_into`, e.g.
 /// `health-check.target.requires` (see [`Check::dependency_directory`]).
 ///
-/// One file that cannot be written does not keep the others from it; the first error is returned.
+/// # Errors
+/// When one of them cannot be written. Those after it are not written then, see [`files`].
 pub fn write(check: &Check, out: &Path, link_into: &str) -> io::Result<Written> {
-    let mut result = Ok(Written::Unchanged);
+    let mut written = Written::Unchanged;
     for (path, content) in files(check, out, link_into) {
-        match write_one(&path, &content) {
-            Ok(Written::Changed) if result.is_ok() => result = Ok(Written::Changed),
-            Err(error) if result.is_ok() => result = Err(error),
-            Ok(Written::Unchanged | Written::Changed) | Err(_) => {}
+        if write_one(&path, &content)? == Written::Changed {
+            written = Written::Changed;
         }
     }
-    result
+    Ok(written)
 }
 
 /// Writes the drop-in of one of our own units, if it needs one.

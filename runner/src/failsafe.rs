@@ -41,7 +41,7 @@ pub fn failsafe(root: &Root, cause: Cause) -> Result<()> {
         return Ok(());
     }
     // What that one begins it finishes, or its own unit fails.
-    let Ok(_lock) = lock::try_now(root)? else {
+    let Ok(_lock) = lock::try_now(root) else {
         return Ok(());
     };
     let mut machine = Machine::look(root)?;

@@ -27,6 +27,7 @@ const PATTERNS: [&str; 2] = ["health-check@*.service", "health-check-local@*.ser
 /// From the bus.
 pub fn start(root: &Root, manager: &Manager, boot: &BootKey, found: &Found) -> Result<Vec<String>> {
     forget_earlier(manager, boot)?;
+    refuse(root, manager, found);
     let late = place(root, manager, found)?;
     if late.is_empty() {
         return Ok(late);
@@ -45,6 +46,21 @@ pub fn start(root: &Root, manager: &Manager, boot: &BootKey, found: &Found) -> R
         }
     }
     Ok(late)
+}
+
+/// A plugin that was root's alone when its unit was made, and is not now, is not run: systemd reads again what the
+/// generator makes of it. It was changed meanwhile, or something was mounted over it.
+fn refuse(root: &Root, manager: &Manager, found: &Found) {
+    let is_old = |check: &&Check| check.is_distrusted() && !check.masked && has_other(root, check);
+    for check in found.checks.iter().filter(is_old) {
+        let defect = check.defects.first().map(ToString::to_string);
+        log::error!("{}", defect.unwrap_or_default());
+    }
+    if found.checks.iter().any(|check| is_old(&check))
+        && let Err(error) = manager.reload()
+    {
+        log::error!("{error:#}: the plugin is run all the same, and its result does not count");
+    }
 }
 
 /// Makes units of the plugins that have none, and gives their names.
@@ -94,10 +110,22 @@ fn is_made(check: &Check, out: &Path) -> bool {
 /// Whether the generator made the same already: a second copy would hide what it makes later.
 fn is_generated(root: &Root, check: &Check) -> bool {
     let texts = texts(check, Path::new(GENERATOR_DIRECTORY));
-    let same = |(path, text): &(PathBuf, String)| {
-        fs::read_to_string(root.join(path)).is_ok_and(|made| made == *text)
-    };
-    !texts.is_empty() && texts.iter().all(same)
+    !texts.is_empty()
+        && texts
+            .iter()
+            .all(|(path, text)| made(root, path).as_ref() == Some(text))
+}
+
+/// Whether the generator made something else of it.
+fn has_other(root: &Root, check: &Check) -> bool {
+    let texts = texts(check, Path::new(GENERATOR_DIRECTORY));
+    let other =
+        |(path, text): &(PathBuf, String)| made(root, path).is_some_and(|made| made != *text);
+    texts.iter().any(other)
+}
+
+fn made(root: &Root, path: &Path) -> Option<String> {
+    fs::read_to_string(root.join(path)).ok()
 }
 
 fn texts(check: &Check, out: &Path) -> Vec<(PathBuf, String)> {

@@ -4,12 +4,13 @@
 //! up because of somebody who is none of us.
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, anyhow};
 use health_checks::Root;
 
 use crate::lease;
@@ -41,39 +42,46 @@ enum Holder {
 /// Takes the lock. Waits for one of us that has it, in the lease of the service.
 ///
 /// # Errors
-/// When `/run` is full or read-only, or when that one does not end in 30 minutes.
+/// When that one does not end in 30 minutes.
 pub fn wait(root: &Root) -> Result<Option<Lock>> {
-    take(root, OURS_LIMIT)?
-        .map_err(|pid| anyhow::anyhow!("process {pid} of health-checker decides about this boot for too long; see 'systemctl status {pid}'"))
+    take(root, OURS_LIMIT)
+        .map_err(|pid| anyhow!("process {pid} of health-checker decides about this boot for too long; see 'systemctl status {pid}'"))
 }
 
 /// Takes the lock, or says which process of ours has it.
 ///
 /// # Errors
-/// When `/run` is full or read-only.
-pub fn try_now(root: &Root) -> Result<Result<Option<Lock>, u32>> {
+/// The number of that process.
+pub fn try_now(root: &Root) -> Result<Option<Lock>, u32> {
     take(root, Duration::ZERO)
 }
 
-/// No lock where a stranger has it: that must not keep us from our work.
-fn take(root: &Root, ours_limit: Duration) -> Result<Result<Option<Lock>, u32>> {
+/// Nothing where it cannot be had, or a stranger has it: that must not keep us from our work.
+fn take(root: &Root, ours_limit: Duration) -> Result<Option<Lock>, u32> {
     let path = root.join(DIRECTORY).join(FILE);
-    let file = open(&path)?;
+    let without = |error: io::Error| {
+        log::warn!("'{}': {error}; going on without this lock", path.display());
+        Ok(None)
+    };
+    let file = match open(&path) {
+        Ok(file) => file,
+        Err(error) => return without(error),
+    };
     let started = Instant::now();
     let mut told = None;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Ok(Some(Lock(file)))),
+            Ok(()) => return Ok(Some(Lock(file))),
             Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => bail!("cannot lock '{}': {error}", path.display()),
+            Err(TryLockError::Error(error)) => return without(error),
         }
         let holder = holder(root, &file);
         if told.as_ref() != Some(&holder) {
             tell(&holder, &path);
         }
         match holder {
-            Holder::Ours(pid) if started.elapsed() >= ours_limit => return Ok(Err(pid)),
-            Holder::Stranger(_) if started.elapsed() >= STRANGERS_LIMIT => return Ok(Ok(None)),
+            Holder::Ours(pid) if started.elapsed() >= ours_limit => return Err(pid),
+            Holder::Stranger(_) if started.elapsed() >= STRANGERS_LIMIT => return Ok(None),
             Holder::Ours(_) | Holder::Stranger(_) => {}
         }
         told = Some(holder);
@@ -99,14 +107,13 @@ fn tell(holder: &Holder, path: &Path) {
     }
 }
 
-fn open(path: &Path) -> Result<File> {
-    let what = || format!("cannot open '{}'", path.display());
+fn open(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory).with_context(what)?;
+        fs::create_dir_all(directory)?;
     }
     let mut options = File::options();
     options.create(true).append(true).mode(0o600);
-    options.open(path).with_context(what)
+    options.open(path)
 }
 
 /// As the kernel knows it (proc_locks(5)).
@@ -157,7 +164,7 @@ mod tests {
     #[test]
     fn only_its_owner_can_open_it() {
         let (_directory, root) = root();
-        let _lock = try_now(&root).unwrap().unwrap().unwrap();
+        let _lock = try_now(&root).unwrap().unwrap();
         let mode = root.join(DIRECTORY).join(FILE).metadata().unwrap();
         assert_eq!(mode.permissions().mode() & 0o777, 0o600);
     }
@@ -177,19 +184,19 @@ mod tests {
     #[test]
     fn one_of_us_is_told_and_a_stranger_does_not_keep_us_from_our_work() {
         let (_directory, root) = root();
-        let held = try_now(&root).unwrap().unwrap().unwrap();
+        let held = try_now(&root).unwrap().unwrap();
         // This test is no process of ours by its name.
         let (pid, metadata) = (std::process::id(), held.0.metadata().unwrap());
         let locks = fs::read_to_string("/proc/locks").unwrap();
         assert_eq!(locked_by(&locks, metadata.dev(), metadata.ino()), Some(pid));
         let started = Instant::now();
-        assert!(try_now(&root).unwrap().unwrap().is_none());
+        assert!(try_now(&root).unwrap().is_none());
         assert!(started.elapsed() >= STRANGERS_LIMIT);
         // Now it is, in this root.
         let process = root.join(format!("/proc/{pid}"));
         fs::create_dir_all(&process).unwrap();
         fs::write(process.join("comm"), "health-checker\n").unwrap();
         fs::write(root.join("/proc/locks"), locks).unwrap();
-        assert_eq!(try_now(&root).unwrap().unwrap_err(), pid);
+        assert_eq!(try_now(&root).unwrap_err(), pid);
     }
 }

@@ -4,9 +4,12 @@
 mod trouble;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use machine::{ADMIN_PLUGINS, Ended, course, write_check, write_file, write_plugin, write_unit};
+use machine::{
+    ADMIN_PLUGINS, Ended, VENDOR_PLUGINS, course, write_check, write_file, write_plugin, write_unit,
+};
 use trouble::{BROKEN, LIMIT, known_good};
 
 /// On a subvolume that survives rollbacks.
@@ -95,4 +98,43 @@ fn a_user_cannot_hold_the_lock() {
     boot.shell("systemctl --no-block start health-checker-failsafe")
         .unwrap();
     assert_eq!(boot.wait_verdict(LIMIT).unwrap(), Ended::Rebooted);
+}
+
+/// Both plugins are root's when the boot begins, and somebody's soon after.
+const CHANGES_HANDS: &str = "[Unit]\nDefaultDependencies=no\nAfter=local-fs.target\n\
+    Before=health-check-settle.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+    ExecStart=sh -c 'systemctl start health-check@early.service; chown 1000 /etc/late /etc/early'\n";
+
+#[test]
+fn a_plugin_that_is_not_roots_any_more_is_not_run() {
+    let machine = known_good("hands");
+    let update = machine
+        .update(|root| {
+            for name in ["early", "late"] {
+                let script = format!("#!/bin/sh\necho {name} >> /var/ran\n");
+                write_plugin(root, "/etc", name, script)?;
+                let plugin = root.join(VENDOR_PLUGINS.trim_start_matches('/')).join(name);
+                symlink(Path::new("/etc").join(name), plugin)?;
+            }
+            // It has run already when the boot has settled.
+            write_check(root, "early", "[Unit]\nAfter=local-fs.target\n")?;
+            write_unit(root, "hands.service", CHANGES_HANDS)
+        })
+        .unwrap();
+    let (boots, last) = machine.run_to_end(3).unwrap();
+    assert_eq!(
+        course(&boots),
+        [(update, Ended::Rebooted), (1, Ended::StayedUp)]
+    );
+    assert_eq!(last.shell("cat /var/ran").unwrap(), "early\n");
+    let status = last.status().unwrap();
+    assert_eq!(
+        status.incident_failed(),
+        [(update, "early"), (update, "late")]
+    );
+    for name in ["early", "late"] {
+        let message = status.incident_check(name)["message"].as_str().unwrap();
+        assert!(message.contains("belongs to user 1000"), "{message}");
+    }
+    last.poweroff().unwrap();
 }

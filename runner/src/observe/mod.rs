@@ -227,11 +227,19 @@ pub fn explain_never_started(checks: &mut [Outcome], units: &[String], results: 
     }
 }
 
-/// Says of checks that failed because their files cannot be understood where that is, and what.
+/// Says of checks that failed because their files cannot be understood where that is, and what. What a plugin says that
+/// is not to be trusted any more does not count.
 pub fn explain_defects(checks: &mut [Outcome], found: &Found) {
-    for outcome in checks.iter_mut().filter(|check| check.result.is_bad()) {
+    for outcome in checks {
         let check = found.checks.iter().find(|check| check.unit == outcome.unit);
-        if let Some(defect) = check.and_then(|check| check.defects.first()) {
+        let Some((check, defect)) = check.and_then(|check| Some((check, check.defects.first()?)))
+        else {
+            continue;
+        };
+        if check.is_distrusted() && outcome.result == CheckResult::Passed {
+            outcome.result = CheckResult::Failed;
+        }
+        if outcome.result.is_bad() {
             outcome.message = defect.to_string();
         }
     }
