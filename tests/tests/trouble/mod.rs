@@ -10,7 +10,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use machine::{
-    Boot, Ended, Machine, VENDOR_PLUGINS, course, lines, write_file, write_plugin, write_unit,
+    Boot, Ended, Machine, Release, VENDOR_PLUGINS, course, lines, write_file, write_plugin,
+    write_unit,
 };
 
 /// For a boot to its verdict; a starved machine is slow.
@@ -41,7 +42,16 @@ pub fn known_good(name: &str) -> Machine {
 
 /// The same, with something else in snapshot 1.
 pub fn known_good_with(name: &str, edit: impl FnOnce(&Path)) -> Machine {
-    let machine = Machine::new(name).unwrap();
+    made_good(Machine::new(name).unwrap(), edit)
+}
+
+/// The same with the systemd of another release.
+pub fn known_good_of(release: Release, name: &str) -> Machine {
+    let machine = Machine::builder().release(release).build(name).unwrap();
+    made_good(machine, |_| {})
+}
+
+fn made_good(machine: Machine, edit: impl FnOnce(&Path)) -> Machine {
     machine
         .edit(|root| {
             edit(root);
