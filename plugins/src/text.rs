@@ -17,6 +17,8 @@ pub fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || is_control(c))
         .filter(|word| !word.is_empty())
+        // There may be a MiB of them.
+        .take(EXCERPT_CHARS + 1)
         .collect();
     let line = words.join(" ");
     match line.char_indices().nth(EXCERPT_CHARS) {
@@ -133,8 +135,11 @@ mod tests {
         assert_eq!(one_line(" a\n\tb \x1b[31mc\r\n"), "a b [31mc");
         assert_eq!(plain("a\nb\x07c  d"), "a b c  d");
         assert_eq!(quoted("\n"), "nothing");
-        let cut = one_line(&"ä".repeat(1000));
-        assert_eq!(cut.chars().count(), EXCERPT_CHARS + 1);
+        for long in ["ä".repeat(1000), "y\n".repeat(1000)] {
+            let cut = one_line(&long);
+            assert_eq!(cut.chars().count(), EXCERPT_CHARS + 1);
+            assert!(cut.ends_with('…'));
+        }
     }
 
     #[test]
