@@ -186,8 +186,13 @@ impl Keys<'_> {
             let (Role::Option { of, .. }, Some(at)) = (key.role, assignments.first()) else {
                 continue;
             };
-            if !self.assigned.contains_key(of) {
-                let text = format!("'{}=' goes with '{of}=', which is not set", key.name);
+            if !of.iter().any(|probe| self.assigned.contains_key(probe)) {
+                let probes: Vec<String> = of.iter().map(|probe| format!("'{probe}='")).collect();
+                let text = format!(
+                    "'{}=' goes with {}, which is not set",
+                    key.name,
+                    probes.join(" or ")
+                );
                 self.defect(at, text);
             }
         }

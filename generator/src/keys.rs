@@ -18,10 +18,10 @@ pub(crate) enum Role {
     Setting,
     /// A ready-made probe.
     Probe(Probe),
-    /// Goes with one probe only.
+    /// Goes with these probes only.
     Option {
-        /// The key of that probe.
-        of: &'static str,
+        /// The keys of those probes.
+        of: &'static [&'static str],
         /// How health-probe calls it.
         flag: &'static str,
     },
@@ -75,7 +75,12 @@ const fn amounts(name: &'static str, command: &'static str) -> Key {
     }
 }
 
-const fn option(name: &'static str, value: Value, of: &'static str, flag: &'static str) -> Key {
+const fn option(
+    name: &'static str,
+    value: Value,
+    of: &'static [&'static str],
+    flag: &'static str,
+) -> Key {
     let role = Role::Option { of, flag };
     Key { name, value, role }
 }
@@ -96,42 +101,44 @@ pub(crate) const KEYS: &[Key] = &[
     setting("RestartUnits", Value::Units),
     setting("StopUnits", Value::Units),
     probe("UnitActive", Value::Globs, "unit", Local),
-    option("StableSec", Value::Span(0), "UnitActive", "--stable"),
+    option("StableSec", Value::Span(0), &["UnitActive"], "--stable"),
     probe("MountPoint", Value::Path, "mount", Everything),
-    option("MountType", Value::Text, "MountPoint", "--type"),
-    option("MountWritable", Value::Only(true), "MountPoint", "--writable"),
+    option("MountType", Value::Text, &["MountPoint"], "--type"),
+    option("MountWritable", Value::Only(true), &["MountPoint"], "--writable"),
     probe("PathWritable", Value::Path, "writable", Everything),
     probe("TcpConnect", Value::Address, "tcp", Network),
     probe("HttpGet", Value::Url, "http", Network),
-    option("HttpStatus", Value::Status, "HttpGet", "--status"),
-    option("HttpBody", Value::Text, "HttpGet", "--body"),
-    option("HttpHeader", Value::Header, "HttpGet", "--header"),
-    option("HttpCA", Value::Path, "HttpGet", "--ca"),
+    option("HttpStatus", Value::Status, &["HttpGet"], "--status"),
+    option("HttpBody", Value::Text, &["HttpGet"], "--body"),
+    option("HttpHeader", Value::Header, &["HttpGet"], "--header"),
+    option("HttpCA", Value::Path, &["HttpGet"], "--ca"),
+    option("ListenerUser", Value::User, &["TcpConnect", "HttpGet"], "--listener-user"),
     probe("DnsResolve", Value::Text, "dns", Network),
     probe("FileExists", Value::Path, "file", Everything),
-    option("FileContains", Value::Text, "FileExists", "--contains"),
-    option("FileMaxAgeSec", Value::Age, "FileExists", "--max-age"),
+    option("FileContains", Value::Text, &["FileExists"], "--contains"),
+    option("FileMaxAgeSec", Value::Age, &["FileExists"], "--max-age"),
     amounts("DiskFree", "disk"),
-    option("DiskMinFree", Value::Amount, "DiskFree", "--min-free"),
-    option("DiskMinInodes", Value::Amount, "DiskFree", "--min-inodes"),
-    option("DiskMinUnallocated", Value::Amount, "DiskFree", "--min-unallocated"),
+    option("DiskMinFree", Value::Amount, &["DiskFree"], "--min-free"),
+    option("DiskMinInodes", Value::Amount, &["DiskFree"], "--min-inodes"),
+    option("DiskMinUnallocated", Value::Amount, &["DiskFree"], "--min-unallocated"),
     probe("ProcessRunning", Value::Text, "process", Local),
-    option("ProcessMin", Value::Count(1, u32::MAX), "ProcessRunning", "--min"),
+    option("ProcessMin", Value::Count(1, u32::MAX), &["ProcessRunning"], "--min"),
+    option("ProcessUser", Value::User, &["ProcessRunning"], "--user"),
     probe("CommandOutput", Value::Command, "command-output", Everything),
-    option("OutputContains", Value::Text, "CommandOutput", "--contains"),
-    option("OutputEquals", Value::Text, "CommandOutput", "--equals"),
+    option("OutputContains", Value::Text, &["CommandOutput"], "--contains"),
+    option("OutputEquals", Value::Text, &["CommandOutput"], "--equals"),
     probe("ContainerRunning", Value::Names, "container", Everything),
     probe("ClockSynchronized", Value::Only(true), "clock", Local),
     probe("WatchdogReset", Value::Only(false), "watchdog", Everything),
     probe("FailedUnits", Value::Only(false), "failed-units", Local),
-    option("FailedUnitsExcept", Value::Globs, "FailedUnits", "--except"),
+    option("FailedUnitsExcept", Value::Globs, &["FailedUnits"], "--except"),
     probe("PackageDatabase", Value::OneOf(&[("rpm", "rpmdb"), ("dpkg", "dpkg")]), "", Everything),
 ];
 
 /// The options of a probe.
 pub(crate) fn options(probe: &str) -> impl Iterator<Item = (&'static Key, &'static str)> {
     KEYS.iter().filter_map(move |key| match key.role {
-        Role::Option { of, flag } if of == probe => Some((key, flag)),
+        Role::Option { of, flag } if of.contains(&probe) => Some((key, flag)),
         Role::Exec | Role::Setting | Role::Probe(_) | Role::Option { .. } => None,
     })
 }
@@ -171,7 +178,13 @@ mod tests {
         for (index, key) in KEYS.iter().enumerate() {
             assert!(KEYS[..index].iter().all(|other| other.name != key.name));
             if let Role::Option { of, flag } = key.role {
-                assert!(matches!(find(of).unwrap().role, Role::Probe(_)), "{of}");
+                assert!(!of.is_empty());
+                for probe in of {
+                    assert!(
+                        matches!(find(probe).unwrap().role, Role::Probe(_)),
+                        "{probe}"
+                    );
+                }
                 assert!(flag.starts_with("--"));
             }
         }

@@ -44,6 +44,8 @@ pub(crate) enum Value {
     Header,
     /// A percentage or a size.
     Amount,
+    /// The name or number of a user.
+    User,
     /// Anything.
     Text,
 }
@@ -131,6 +133,10 @@ impl Value {
                     shown(value)
                 )
             }),
+            Self::User => one(
+                is_user(value),
+                "the name or number of one user, such as 'root'",
+            ),
             Self::Text => one(true, ""),
         }
     }
@@ -150,6 +156,16 @@ pub(crate) fn number(value: &str, max: u32) -> Option<u32> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     let number = value.parse::<u32>().ok().filter(|number| *number <= max);
     if digits { number } else { None }
+}
+
+/// Whether there is such a user is seen when the check runs: services bring users of their own.
+fn is_user(value: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-$@%".contains(c);
+    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
+    !value.is_empty()
+        && !value.starts_with('-')
+        && value.chars().all(plain)
+        && (!is_number || number(value, u32::MAX - 1).is_some())
 }
 
 /// systemd leaves an unknown specifier as it is; what a newer one makes of it nobody knows.
@@ -246,5 +262,10 @@ mod tests {
         bad(Value::Header, &["Server", ": x", "a b: c"]);
         ok(Value::Status, &["200,204", "2xx, 301"]);
         bad(Value::Url, &["http://x/%20"]);
+        ok(Value::User, &["root", "0", "4294967294", "www-data", "%i"]);
+        bad(
+            Value::User,
+            &["", "-1", "4294967295", "a b", "a,b", "a:b", "../x", "50%"],
+        );
     }
 }

@@ -1,6 +1,8 @@
 //! The command line.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -11,6 +13,7 @@ use crate::probe::{
     Process, Rpmdb, Tcp, Unit, Watchdog, Writable,
 };
 use crate::span;
+use crate::text::plain;
 
 /// Looks whether something on this machine is as it should be, waiting for it if need be.
 ///
@@ -55,7 +58,8 @@ impl Cli {
     /// The command line of this process; what is wrong with it ends the process.
     pub fn read() -> Cli {
         let words: Vec<OsString> = std::env::args_os().collect();
-        Cli::quick(&words).unwrap_or_else(|| Cli::parse_from(words))
+        Cli::quick(&words)
+            .unwrap_or_else(|| Cli::try_parse_from(words).unwrap_or_else(|error| refuse(&error)))
     }
 
     /// To build all commands and their help costs more than most probes do: an ordinary call gets by with its own.
@@ -87,6 +91,18 @@ impl Cli {
     pub fn split(self) -> (Duration, Question) {
         (self.patience.timeout, self.question.probe())
     }
+}
+
+/// Gives the help that was asked for, or says what is wrong, and ends the process.
+fn refuse(error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    // It repeats what was written, which may have anything in it.
+    for line in error.render().to_string().lines() {
+        let _ = writeln!(io::stderr(), "{}", plain(line));
+    }
+    process::exit(error.exit_code());
 }
 
 /// A command and its arguments, the command being the first word.

@@ -1,6 +1,7 @@
 //! `health-probe`: ready-made health checks. One look at the machine, as an exit status and one line.
 
 mod cli;
+mod listener;
 mod mountinfo;
 mod outcome;
 mod probe;
@@ -11,6 +12,7 @@ mod socket;
 mod span;
 mod systemd;
 mod text;
+mod user;
 mod wait;
 
 use std::io::{self, Write};

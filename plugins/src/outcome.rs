@@ -1,7 +1,7 @@
 //! What one look at the machine found, and whether another look may find something better.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What was found, if it is as expected; otherwise the problem.
 pub type Look = Result<String, Problem>;
@@ -45,13 +45,29 @@ impl Problem {
     }
 }
 
+/// How long a look may take: one end for all that it does, however many steps that are.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit(Instant);
+
+impl Limit {
+    /// From now on so long.
+    pub fn after(time: Duration) -> Limit {
+        Limit(Instant::now() + time)
+    }
+
+    /// What is left of it.
+    pub fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
 /// One kind of check: what it expects, and how to look.
 pub trait Probe: Send {
     /// What is expected, to be read after "expected".
     fn expected(&self) -> String;
 
-    /// Looks once, for at most `limit`. The answer is to be read after "found".
-    fn look(&self, limit: Duration) -> Look;
+    /// Looks once, until `limit` at most. The answer is to be read after "found".
+    fn look(&self, limit: Limit) -> Look;
 
     /// Whether a look never takes longer than its limit, whatever hangs. Otherwise it gets a thread of its own, which
     /// can be left behind: that costs a tenth of what a simple probe takes.

@@ -10,9 +10,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
-use crate::outcome::Problem;
+use crate::outcome::{Limit, Problem};
 use crate::span::Span;
-use crate::text::quoted;
+use crate::text::{quoted, reason};
 
 /// What is kept of each stream; the rest is read and thrown away, so that the program does not block.
 pub const MOST_OUTPUT: usize = 1 << 20;
@@ -50,8 +50,9 @@ impl Ran {
     }
 }
 
-/// Runs a program in a process group of its own and waits for it, but not longer than `limit`.
-pub fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<Ran, Problem> {
+/// Runs a program in a process group of its own and waits for it, until `limit` at most.
+pub fn run(program: &str, arguments: &[&str], limit: Limit) -> Result<Ran, Problem> {
+    let limit = limit.left();
     let mut command = Command::new(program);
     command
         .args(arguments)
@@ -62,7 +63,9 @@ pub fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<Ran, Pr
     let mut child = command
         .spawn()
         .map_err(|error| cannot_start(program, &error))?;
-    let broke = |error: io::Error| Problem::last(format!("'{program}' cannot be watched: {error}"));
+    let broke = |error: io::Error| {
+        Problem::last(format!("'{program}' cannot be watched: {}", reason(&error)))
+    };
     let pid = Pid::from_child(&child);
     let mut output = Output {
         streams: [
@@ -105,7 +108,7 @@ pub fn run(program: &str, arguments: &[&str], limit: Duration) -> Result<Ran, Pr
 fn cannot_start(program: &str, error: &io::Error) -> Problem {
     match error.kind() {
         io::ErrorKind::NotFound => Problem::last(format!("no program '{program}' on this system")),
-        _ => Problem::last(format!("'{program}' cannot be started: {error}")),
+        _ => Problem::last(format!("'{program}' cannot be started: {}", reason(error))),
     }
 }
 

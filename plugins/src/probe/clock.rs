@@ -1,10 +1,8 @@
 //! `health-probe clock`: the kernel says that the clock is synchronised.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::program;
 
 /// The clock is synchronised, by whichever time service (chrony, systemd-timesyncd, ntpd).
@@ -18,7 +16,7 @@ impl Probe for Clock {
     }
 
     /// timedatectl tells what adjtimex(2) says: the kernel's own answer, which all time services set.
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let ran = program::run(
             "timedatectl",
             &["show", "--property=NTPSynchronized"],

@@ -1,10 +1,8 @@
 //! `health-probe command-output`: a program ends as it should and says what it should.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::program;
 use crate::text::quoted;
 
@@ -44,7 +42,7 @@ impl Probe for CommandOutput {
         text
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let Some((program, arguments)) = self.command.split_first() else {
             return Err(Problem::Usage("no program: write it behind '--'".into()));
         };

@@ -1,11 +1,9 @@
 //! `health-probe container`: containers of podman run, and their health checks pass.
 
-use std::time::Duration;
-
 use clap::Args;
 use serde_json::Value;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::program;
 use crate::text::{list, quoted};
 
@@ -28,7 +26,7 @@ impl Probe for Container {
         }
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let mut found = Vec::new();
         for name in &self.names {
             let arguments = ["inspect", "--type=container", "--", name];

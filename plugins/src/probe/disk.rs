@@ -1,14 +1,14 @@
 //! `health-probe disk`: there is room left.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use rustix::fs::{StatVfs, statfs, statvfs};
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::program;
 use crate::size::{self, Amount, Bytes};
+use crate::text::reason;
 
 /// BTRFS_SUPER_MAGIC of linux/magic.h.
 const BTRFS: u64 = 0x9123_683e;
@@ -50,9 +50,9 @@ impl Probe for Disk {
         )
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let failed =
-            |error: rustix::io::Errno| Problem::not_yet(std::io::Error::from(error).to_string());
+            |error: rustix::io::Errno| Problem::not_yet(reason(&std::io::Error::from(error)));
         let there = statvfs(&self.path).map_err(failed)?;
         let mut found = Vec::new();
         let mut enough = true;
@@ -96,7 +96,7 @@ impl Probe for Disk {
 
 impl Disk {
     /// Size of all devices, and what of it is in no block group.
-    fn unallocated(&self, limit: Duration) -> Result<(u64, u64), Problem> {
+    fn unallocated(&self, limit: Limit) -> Result<(u64, u64), Problem> {
         let path = self.path.to_string_lossy();
         let ran = program::run("btrfs", &["filesystem", "usage", "-b", "--", &path], limit)?;
         let numbers =

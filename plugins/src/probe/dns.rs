@@ -1,11 +1,10 @@
 //! `health-probe dns`: a name resolves.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::resolve;
 
 /// NAME resolves, as it does for every program of this system (nsswitch.conf, /etc/hosts, DNS).
@@ -29,7 +28,7 @@ impl Probe for Dns {
         }
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let found = resolve::addresses(&self.name, limit).map_err(Problem::not_yet)?;
         match self.address.iter().all(|address| found.contains(address)) {
             true => Ok(list(&found)),

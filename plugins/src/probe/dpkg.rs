@@ -1,10 +1,8 @@
 //! `health-probe dpkg`: the database of dpkg can be read, and no package is half installed.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::program;
 
 /// The database of dpkg can be read, and no package is half installed.
@@ -17,7 +15,7 @@ impl Probe for Dpkg {
         "a consistent dpkg database".into()
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let audit = program::run("dpkg", &["--audit"], limit)?;
         if !audit.status.success() || !audit.stdout.trim().is_empty() {
             let found = format!(

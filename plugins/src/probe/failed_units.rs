@@ -1,10 +1,8 @@
 //! `health-probe failed-units`: no unit of the system has failed.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::systemd;
 use crate::text::{list, matches};
 
@@ -30,7 +28,7 @@ impl Probe for FailedUnits {
         }
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let mut failed = systemd::failed(limit)?;
         failed.retain(|unit| !OURS.iter().any(|pattern| matches(pattern, unit)));
         failed.sort();

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use regex_lite::{Regex, RegexBuilder};
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::span::{self, Span};
+use crate::text::reason;
 
 /// What is searched of a file, so that a runaway log does not fill the memory.
 const MOST_READ: u64 = 16 << 20;
@@ -62,17 +63,17 @@ impl Probe for File {
         text
     }
 
-    fn look(&self, _limit: Duration) -> Look {
+    fn look(&self, _limit: Limit) -> Look {
         if self.missing {
             return match fs::symlink_metadata(&self.path) {
                 Err(error) if is_absent(&error) => Ok("no such file".into()),
-                Err(error) => Err(Problem::not_yet(error.to_string())),
+                Err(error) => Err(Problem::not_yet(reason(&error))),
                 Ok(there) => Err(Problem::not_yet(format!("{} there", kind(&there)))),
             };
         }
         let there = fs::metadata(&self.path).map_err(|error| match is_absent(&error) {
             true => Problem::not_yet("no such file"),
-            false => Problem::not_yet(error.to_string()),
+            false => Problem::not_yet(reason(&error)),
         })?;
         let mut found = kind(&there).to_string();
         if let Some(pattern) = &self.contains {
@@ -103,7 +104,7 @@ impl File {
         let mut bytes = Vec::new();
         fs::File::open(&self.path)
             .and_then(|file| file.take(MOST_READ).read_to_end(&mut bytes))
-            .map_err(|error| Problem::not_yet(format!("it cannot be read: {error}")))?;
+            .map_err(|error| Problem::not_yet(format!("it cannot be read: {}", reason(&error))))?;
         match pattern.is_match(&String::from_utf8_lossy(&bytes)) {
             true => Ok(()),
             false => Err(Problem::not_yet(format!(
@@ -118,7 +119,7 @@ impl File {
 fn age(there: &Metadata) -> Result<Duration, Problem> {
     let changed = there
         .modified()
-        .map_err(|error| Problem::last(format!("no time of change: {error}")))?;
+        .map_err(|error| Problem::last(format!("no time of change: {}", reason(&error))))?;
     Ok(SystemTime::now()
         .duration_since(changed)
         .unwrap_or_default())

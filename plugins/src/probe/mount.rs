@@ -3,13 +3,13 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 
 use super::writable::{absolute, write};
 use crate::mountinfo::{self, Entry};
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
+use crate::text::reason;
 
 /// Something is mounted at PATH.
 #[derive(Debug, Args)]
@@ -46,14 +46,15 @@ impl Probe for Mount {
         text
     }
 
-    fn look(&self, _limit: Duration) -> Look {
+    fn look(&self, _limit: Limit) -> Look {
         // This also starts an automount, as every use of the path would.
         let path = fs::canonicalize(&self.path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Problem::not_yet("no such directory"),
-            _ => Problem::not_yet(error.to_string()),
+            _ => Problem::not_yet(reason(&error)),
         })?;
         let _ = fs::metadata(path.join("."));
         let mountinfo = fs::read("/proc/self/mountinfo").map_err(|error| {
+            let error = reason(&error);
             Problem::last(format!("'/proc/self/mountinfo' cannot be read: {error}"))
         })?;
         let there = mountinfo::at(
@@ -68,8 +69,9 @@ impl Probe for Mount {
         if !self.writable {
             return Ok(found);
         }
-        write(&path)
-            .map_err(|error| Problem::not_yet(format!("{found}, but writing fails: {error}")))?;
+        write(&path).map_err(|error| {
+            Problem::not_yet(format!("{found}, but writing fails: {}", reason(&error)))
+        })?;
         Ok(found + ", writable")
     }
 }

@@ -4,11 +4,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
+use crate::text::reason;
+use crate::user::User;
 
 /// What the kernel keeps of a process name, in bytes (TASK_COMM_LEN without the final zero).
 const NAME_BYTES: usize = 15;
@@ -18,7 +19,7 @@ const DELETED: &[u8] = b" (deleted)";
 /// A process of this NAME runs (zombies do not count).
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  health-probe process sshd\n  health-probe process /usr/sbin/nginx --min 3"
+    after_help = "Examples:\n  health-probe process sshd\n  health-probe process /usr/sbin/nginx --min 3 --user root"
 )]
 pub struct Process {
     /// Name as 'ps -e' shows it, or the full path of the program
@@ -26,11 +27,18 @@ pub struct Process {
     /// At least so many
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub min: u32,
+    /// Whose they must be, by their real and their effective user: a name or number
+    #[arg(long, value_name = "USER", value_parser = User::parse)]
+    pub user: Option<User>,
 }
 
 impl Probe for Process {
     fn expected(&self) -> String {
-        format!("at least {} '{}' running", self.min, self.name)
+        let user = match &self.user {
+            Some(user) => format!(" as user '{user}'"),
+            None => String::new(),
+        };
+        format!("at least {} '{}' running{user}", self.min, self.name)
     }
 
     /// What is read below /proc is in the kernel's memory.
@@ -38,29 +46,67 @@ impl Probe for Process {
         true
     }
 
-    fn look(&self, _limit: Duration) -> Look {
-        let found = count(Path::new("/proc"), &self.name)
-            .map_err(|error| Problem::last(format!("'/proc' cannot be read: {error}")))?;
-        match found {
-            0 => Err(Problem::not_yet("none")),
-            _ if found < self.min => Err(Problem::not_yet(found.to_string())),
-            _ => Ok(found.to_string()),
+    fn look(&self, _limit: Limit) -> Look {
+        let user = self.user.as_ref().map(User::id).transpose();
+        let user = user.map_err(Problem::not_yet)?;
+        let count = count(Path::new("/proc"), &self.name, user).map_err(|error| {
+            Problem::last(format!("'/proc' cannot be read: {}", reason(&error)))
+        })?;
+        let mut found = match count.right {
+            0 => "none".to_owned(),
+            right => right.to_string(),
+        };
+        if count.of_others > 0 && count.right < self.min {
+            found += &format!(", and {} of other users", count.of_others);
+        }
+        match count.right >= self.min {
+            true => Ok(found),
+            false => Err(Problem::not_yet(found)),
         }
     }
 }
 
-fn count(proc: &Path, name: &str) -> std::io::Result<u32> {
+/// Processes of the name.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Count {
+    /// Of the right user, if it matters.
+    right: u32,
+    of_others: u32,
+}
+
+fn count(proc: &Path, name: &str, user: Option<u32>) -> std::io::Result<Count> {
     let own = std::process::id().to_string();
-    let mut count = 0;
+    let mut count = Count::default();
     for entry in fs::read_dir(proc)? {
         let entry = entry?;
         let pid = entry.file_name();
         let is_process = pid.as_bytes().iter().all(u8::is_ascii_digit);
-        if is_process && pid != OsStr::new(&own) && is_it(&entry.path(), name) {
-            count += 1;
+        let process = entry.path();
+        if !is_process || pid == OsStr::new(&own) || !is_it(&process, name) {
+            continue;
+        }
+        match user {
+            None => count.right += 1,
+            // It is still the same program afterwards: a process may become another one, with more rights.
+            Some(user) if runs_as(&process, user) && is_it(&process, name) => count.right += 1,
+            Some(_) => count.of_others += 1,
         }
     }
     Ok(count)
+}
+
+/// `Uid: REAL EFFECTIVE …` in proc_pid_status(5). Of a program with the set-user-ID bit only the effective one is not
+/// of whoever started it; and the owner of files in /proc is root for every process that wants it so.
+fn runs_as(process: &Path, user: u32) -> bool {
+    let status = fs::read(process.join("status")).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let mut lines = status.lines();
+    let Some(users) = lines.find_map(|line| line.strip_prefix("Uid:")) else {
+        return false;
+    };
+    let users: Vec<&str> = users.split_whitespace().take(2).collect();
+    let user = user.to_string();
+    users == [&user, &user]
 }
 
 /// A process that ends while we look at it is simply not there.
@@ -100,30 +146,52 @@ mod tests {
     #[test]
     fn processes_are_counted_by_name_or_path() {
         let proc = tempfile::tempdir().unwrap();
-        for (pid, stat, exe) in [
-            ("1", "1 (systemd) S", "/usr/lib/systemd/systemd"),
-            ("7", "7 (a-very-long-nam) S", "/usr/bin/a-very-long-name"),
-            ("8", "8 (web) S", "/usr/sbin/web"),
-            ("9", "9 (web) R", "/usr/sbin/web (deleted)"),
-            ("10", "10 (web) Z", "/dev/null"),
-            ("self", "8 (web) S", "/usr/sbin/web"),
+        for (pid, stat, exe, users) in [
+            ("1", "1 (systemd) S", "/usr/lib/systemd/systemd", "0\t0\t0"),
+            (
+                "7",
+                "7 (a-very-long-nam) S",
+                "/usr/bin/a-very-long-name",
+                "7\t7\t7",
+            ),
+            ("8", "8 (web) S", "/usr/sbin/web", "0\t0\t0"),
+            ("9", "9 (web) R", "/usr/sbin/web (deleted)", "33\t33\t0"),
+            ("10", "10 (web) Z", "/dev/null", "0\t0\t0"),
+            ("self", "8 (web) S", "/usr/sbin/web", "0\t0\t0"),
+            // A set-user-ID program of root, started by another one through a link of that name.
+            ("11", "11 (web) S", "/usr/bin/passwd", "1000\t0\t0"),
         ] {
             let directory = proc.path().join(pid);
             fs::create_dir(&directory).unwrap();
             let name = &stat[stat.find('(').unwrap() + 1..stat.find(')').unwrap()];
             fs::write(directory.join("comm"), format!("{name}\n")).unwrap();
             fs::write(directory.join("stat"), stat).unwrap();
+            let status = format!("Name:\t{name}\nUid:\t{users}\t0\nGid:\t0\t0\t0\t0\n");
+            fs::write(directory.join("status"), status).unwrap();
             symlink(exe, directory.join("exe")).unwrap();
         }
         for (name, expected) in [
-            ("web", 2),
+            ("web", 3),
             ("/usr/sbin/web", 2),
             // The kernel keeps 15 bytes of it.
             ("a-very-long-name", 1),
             ("systemd", 1),
             ("we", 0),
         ] {
-            assert_eq!(count(proc.path(), name).unwrap(), expected, "{name}");
+            let found = count(proc.path(), name, None).unwrap();
+            let (right, of_others) = (expected, 0);
+            assert_eq!(found, Count { right, of_others }, "{name}");
+        }
+        for (name, user, right, of_others) in [
+            ("web", 0, 1, 2),
+            ("/usr/sbin/web", 0, 1, 1),
+            ("web", 33, 1, 2),
+            ("web", 1000, 0, 3),
+            ("a-very-long-name", 7, 1, 0),
+            ("nothing", 0, 0, 0),
+        ] {
+            let found = count(proc.path(), name, Some(user)).unwrap();
+            assert_eq!(found, Count { right, of_others }, "{name} {user}");
         }
     }
 }

@@ -1,10 +1,8 @@
 //! `health-probe rpmdb`: the database of RPM can be read, is consistent and not empty.
 
-use std::time::Duration;
-
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::program::{self, Ran};
 
 /// The database of RPM can be read, is consistent and not empty.
@@ -17,7 +15,7 @@ impl Probe for Rpmdb {
         "a consistent RPM database".into()
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         good(
             program::run("rpmdb", &["--verifydb"], limit)?,
             "rpmdb --verifydb",

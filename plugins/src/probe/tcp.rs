@@ -1,22 +1,30 @@
 //! `health-probe tcp`: something accepts connections at an address.
 
 use std::net::{IpAddr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
-use crate::{resolve, socket};
+use crate::outcome::{Limit, Look, Probe, Problem};
+use crate::text::reason;
+use crate::user::User;
+use crate::{listener, resolve, socket};
+
+/// What a time limit is at least: zero would be refused.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// Something accepts TCP connections at HOST:PORT (they are closed at once).
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  health-probe tcp localhost:22\n  health-probe tcp '[::1]:443' --timeout 1min\n  health-probe tcp unix:/run/docker.sock"
+    after_help = "Examples:\n  health-probe tcp localhost:22\n  health-probe tcp '[::1]:443' --timeout 1min\n  health-probe tcp localhost:8080 --listener-user root\n  health-probe tcp unix:/run/docker.sock"
 )]
 pub struct Tcp {
     /// HOST:PORT, with an IPv6 address in brackets, or unix:/PATH for a socket in the file system
     #[arg(value_parser = parse)]
     pub address: Address,
+    /// Who must have made the socket that listens: a name or number (addresses of this machine only)
+    #[arg(long, value_name = "USER", value_parser = User::parse)]
+    pub listener_user: Option<User>,
 }
 
 /// Where to connect to.
@@ -71,42 +79,69 @@ fn parse(text: &str) -> Result<Address, String> {
 
 impl Probe for Tcp {
     fn expected(&self) -> String {
-        format!("'{}' to accept connections", self.address)
+        let user = match &self.listener_user {
+            Some(user) => format!(" at a socket of user '{user}'"),
+            None => String::new(),
+        };
+        format!("'{}' to accept connections{user}", self.address)
     }
 
     fn keeps_limit(&self) -> bool {
         true
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         match &self.address {
-            Address::Tcp(host, port) => tcp(host, *port, limit),
-            Address::Unix(path) => match socket::unix(path, limit) {
-                Ok(_) => Ok("it connected".into()),
-                Err(error) => Err(Problem::not_yet(error.to_string())),
-            },
+            Address::Tcp(host, port) => self.tcp(host, *port, limit),
+            Address::Unix(path) => self.unix(path, limit).map_err(Problem::not_yet),
         }
     }
 }
 
-fn tcp(host: &str, port: u16, limit: Duration) -> Look {
-    let end = Instant::now() + limit;
-    let addresses = match host.parse::<IpAddr>() {
-        Ok(address) => vec![address],
-        Err(_) => resolve::addresses(host, limit).map_err(Problem::not_yet)?,
-    };
-    let mut problems = Vec::new();
-    for (index, address) in addresses.iter().enumerate() {
-        // What is left is shared among the addresses still to try, so that a silent one does not hide a good one.
-        let share =
-            end.saturating_duration_since(Instant::now()) / (addresses.len() - index) as u32;
-        let address = SocketAddr::new(*address, port);
-        match TcpStream::connect_timeout(&address, share.max(Duration::from_millis(1))) {
-            Ok(_) => return Ok(format!("{address} connected")),
-            Err(error) => problems.push(format!("{address}: {error}")),
+impl Tcp {
+    fn tcp(&self, host: &str, port: u16, limit: Limit) -> Look {
+        let addresses = match host.parse::<IpAddr>() {
+            Ok(address) => vec![address],
+            Err(_) => resolve::addresses(host, limit).map_err(Problem::not_yet)?,
+        };
+        let mut problems = Vec::new();
+        for (index, address) in addresses.iter().enumerate() {
+            // What is left is shared among the addresses still to try, so that a silent one does not hide a good one.
+            let share = limit.left() / (addresses.len() - index) as u32;
+            let address = SocketAddr::new(*address, port);
+            match self.connect(address, share.max(SHORTEST)) {
+                Ok(()) => return Ok(format!("{address} connected")),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        Err(Problem::not_yet(problems.join(", ")))
+    }
+
+    /// Whose the listener is, is asked before and after: in between it must not have become another one.
+    fn connect(&self, address: SocketAddr, limit: Duration) -> Result<(), String> {
+        let check = |user| listener::check(address, user);
+        let user = self.listener_user.as_ref();
+        user.map_or(Ok(()), check)?;
+        TcpStream::connect_timeout(&address, limit)
+            .map_err(|error| format!("{address}: {}", reason(&error)))?;
+        user.map_or(Ok(()), check)
+    }
+
+    fn unix(&self, path: &str, limit: Limit) -> Result<String, String> {
+        let connected = socket::unix(path, limit.left()).map_err(|error| reason(&error))?;
+        let Some(user) = &self.listener_user else {
+            return Ok("it connected".into());
+        };
+        let peer = socket::peer(&connected)
+            .map_err(|error| format!("no word of the kernel who listens: {}", reason(&error)))?;
+        match peer.user == user.id()? {
+            true => Ok("it connected".into()),
+            false => Err(format!(
+                "it listened at by user '{}', not '{user}'",
+                peer.user
+            )),
         }
     }
-    Err(Problem::not_yet(problems.join(", ")))
 }
 
 #[cfg(test)]

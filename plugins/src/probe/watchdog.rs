@@ -2,11 +2,10 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 
 /// Bit of bootstatus: "last reboot was caused by this card" (WDIOF_CARDRESET in linux/watchdog.h).
 const CARD_RESET: u64 = 0x20;
@@ -21,7 +20,7 @@ impl Probe for Watchdog {
         "no reset by a hardware watchdog".into()
     }
 
-    fn look(&self, _limit: Duration) -> Look {
+    fn look(&self, _limit: Limit) -> Look {
         judge(Path::new("/sys/class/watchdog"))
     }
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
+use crate::text::reason;
 
 /// A file can be created in the directory PATH, written to the disk, and removed again.
 #[derive(Debug, Args)]
@@ -33,11 +33,12 @@ impl Probe for Writable {
         format!("'{}' writable", self.path.display())
     }
 
-    fn look(&self, _limit: Duration) -> Look {
+    fn look(&self, _limit: Limit) -> Look {
         if !fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_dir()) {
             return Err(Problem::not_yet("no such directory"));
         }
-        write(&self.path).map_err(|error| Problem::not_yet(format!("writing fails: {error}")))?;
+        write(&self.path)
+            .map_err(|error| Problem::not_yet(format!("writing fails: {}", reason(&error))))?;
         Ok("writable".to_owned())
     }
 }
@@ -60,6 +61,7 @@ pub(super) fn write(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn writing_leaves_nothing_behind() {
@@ -76,7 +78,7 @@ mod tests {
             Writable {
                 path: path.to_owned(),
             }
-            .look(Duration::ZERO)
+            .look(Limit::after(Duration::ZERO))
         };
         assert_eq!(look(directory.path()).ok().as_deref(), Some("writable"));
         assert!(look(&directory.path().join("missing")).is_err());

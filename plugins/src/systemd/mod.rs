@@ -8,12 +8,13 @@ mod systemctl;
 mod wire;
 
 use std::collections::HashMap;
+use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::outcome::Problem;
+use crate::outcome::{Limit, Problem};
 
 /// The properties that are asked for, and where they are. Those that a type of unit does not have are missing.
 const PROPERTIES: [(&str, Owner); 15] = [
@@ -68,18 +69,28 @@ impl Properties {
     }
 }
 
+/// PID 1 itself gets half of the time: if it does not answer, systemctl finds out as well, or knows another way.
+fn halves<T>(
+    limit: Limit,
+    private: impl FnOnce(Duration) -> io::Result<T>,
+    systemctl: impl FnOnce(Limit) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    private(limit.left() / 2).or_else(|_| systemctl(limit))
+}
+
 /// Asks for units by name, or by a pattern that stands for what `systemctl list-units` shows.
 /// Every name gets an answer, also if there is no such unit.
-pub fn show(units: &[&str], limit: Duration) -> Result<Vec<Properties>, Problem> {
-    let start = Instant::now();
-    private::show(units, limit)
-        .or_else(|_| systemctl::show(units, limit.saturating_sub(start.elapsed())))
+pub fn show(units: &[&str], limit: Limit) -> Result<Vec<Properties>, Problem> {
+    halves(
+        limit,
+        |limit| private::show(units, limit),
+        |limit| systemctl::show(units, limit),
+    )
 }
 
 /// The names of the failed units.
-pub fn failed(limit: Duration) -> Result<Vec<String>, Problem> {
-    let start = Instant::now();
-    private::failed(limit).or_else(|_| systemctl::failed(limit.saturating_sub(start.elapsed())))
+pub fn failed(limit: Limit) -> Result<Vec<String>, Problem> {
+    halves(limit, private::failed, systemctl::failed)
 }
 
 /// What changes at about the same time is seen in one look: during a boot something changes all the time.

@@ -1,17 +1,28 @@
 //! The fast way to ask systemd: PID 1 itself, over its private socket, which is for root.
+//!
+//! Who is on the other side must be PID 1 and root, as the kernel has it. All that is said there together keeps one
+//! limit; what is not understood is an error, and what was not asked for is passed over.
 
-use std::io::{self, BufRead, BufReader, ErrorKind, Write};
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::wire::{Parameter, Values, answer, call};
+use super::wire::{self, Parameter, Values, call};
 use super::{Owner, PROPERTIES, Properties};
-use crate::socket;
+use crate::socket::{self, Limited, Peer};
 use crate::text::is_glob;
 
 const SOCKET: &str = "/run/systemd/private";
+/// Who listens there.
+const PID_1: Peer = Peer {
+    user: 0,
+    process: 1,
+};
+/// A greeting has 37 bytes.
+const LONGEST_GREETING: u64 = 256;
 /// Another socket, or none: for tests, which bring their own systemctl.
 const SOCKET_VARIABLE: &str = "HEALTH_PROBE_SYSTEMD_SOCKET";
 const MANAGER: &str = "/org/freedesktop/systemd1";
@@ -60,9 +71,14 @@ pub fn failed(limit: Duration) -> io::Result<Vec<String>> {
 /// here of every job that ends and every unit that changes.
 pub fn wait_for_change(time: Duration) -> io::Result<()> {
     let systemd = Systemd::connect(time)?;
-    let time = Timespec::try_from(time).map_err(|_| ErrorKind::InvalidInput)?;
-    let stream = systemd.stream.get_ref();
-    poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&time))?;
+    if !systemd.stream.buffer().is_empty() {
+        return Ok(());
+    }
+    let limited = systemd.stream.get_ref();
+    let left = limited.left().unwrap_or_default();
+    let left = Timespec::try_from(left).map_err(|_| ErrorKind::InvalidInput)?;
+    let mut fds = [PollFd::new(limited.stream(), PollFlags::IN)];
+    poll(&mut fds, Some(&left))?;
     Ok(())
 }
 
@@ -122,25 +138,36 @@ impl Listed {
 }
 
 struct Systemd {
-    stream: BufReader<UnixStream>,
+    stream: BufReader<Limited>,
     serial: u32,
 }
 
 impl Systemd {
     fn connect(limit: Duration) -> io::Result<Systemd> {
         let socket = std::env::var_os(SOCKET_VARIABLE).unwrap_or_else(|| SOCKET.into());
-        Systemd::greet(socket::unix(socket, limit)?)
+        Systemd::connect_to(&socket, limit)
     }
 
-    fn greet(stream: UnixStream) -> io::Result<Systemd> {
+    fn connect_to(socket: &OsStr, limit: Duration) -> io::Result<Systemd> {
+        let stream = socket::unix(socket, limit)?;
+        match socket::peer(&stream)? == PID_1 {
+            true => Systemd::greet(stream, limit),
+            false => Err(ErrorKind::PermissionDenied.into()),
+        }
+    }
+
+    fn greet(stream: UnixStream, limit: Duration) -> io::Result<Systemd> {
         let user = rustix::process::geteuid().as_raw().to_string();
         let user: String = user.bytes().map(|digit| format!("{digit:02x}")).collect();
-        let mut stream = BufReader::new(stream);
+        let mut stream = BufReader::new(Limited::new(stream, limit));
         stream
-            .get_ref()
+            .get_mut()
             .write_all(format!("\0AUTH EXTERNAL {user}\r\nBEGIN\r\n").as_bytes())?;
         let mut line = String::new();
-        stream.read_line(&mut line)?;
+        stream
+            .by_ref()
+            .take(LONGEST_GREETING)
+            .read_line(&mut line)?;
         match line.starts_with("OK ") {
             true => Ok(Systemd { stream, serial: 0 }),
             false => Err(ErrorKind::PermissionDenied.into()),
@@ -161,14 +188,20 @@ impl Systemd {
             calls.extend(call(self.serial, &path, GET, &parameters));
         }
         // All questions at once: one wake-up of PID 1 for a unit.
-        self.stream.get_ref().write_all(&calls)?;
+        self.stream.get_mut().write_all(&calls)?;
         let mut properties = Properties::default();
-        for _ in 0..asked.len() {
-            let answer = answer(&mut self.stream)?;
-            let name = asked.iter().find(|(serial, _)| *serial == answer.serial);
-            if let (Some((_, name)), Some(mut values)) = (name, answer.values) {
+        while !asked.is_empty() {
+            let answer = wire::answer(&mut self.stream)?;
+            let Some(index) = asked
+                .iter()
+                .position(|(serial, _)| *serial == answer.serial)
+            else {
+                continue;
+            };
+            let (_, name) = asked.swap_remove(index);
+            if let Some(mut values) = answer.values {
                 let value = values.variant().ok_or(ErrorKind::InvalidData)?;
-                properties.0.insert((*name).into(), value);
+                properties.0.insert(name.into(), value);
             }
         }
         match properties.get("LoadState") {
@@ -181,8 +214,11 @@ impl Systemd {
         self.serial += 1;
         let parameters = [Parameter::List(states), Parameter::List(patterns)];
         let question = call(self.serial, MANAGER, LIST, &parameters);
-        self.stream.get_ref().write_all(&question)?;
-        let answer = answer(&mut self.stream)?;
+        self.stream.get_mut().write_all(&question)?;
+        let mut answer = wire::answer(&mut self.stream)?;
+        while answer.serial != self.serial {
+            answer = wire::answer(&mut self.stream)?;
+        }
         answer
             .values
             .and_then(listed)
@@ -215,42 +251,5 @@ fn listed(mut values: Values) -> Option<Vec<Listed>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_become_objects() {
-        assert_eq!(
-            object_path("a-1.service"),
-            "/org/freedesktop/systemd1/unit/a_2d1_2eservice"
-        );
-        assert_eq!(
-            object_path("9.mount"),
-            "/org/freedesktop/systemd1/unit/_39_2emount"
-        );
-        assert_eq!(full_name("sshd").unwrap(), "sshd.service");
-        assert_eq!(full_name("a.b").unwrap(), "a.b.service");
-        assert_eq!(full_name("-.mount").unwrap(), "-.mount");
-        for odd in ["", "/var", "a b", "ä", "a\nb"] {
-            assert!(full_name(odd).is_err());
-        }
-    }
-
-    #[test]
-    fn whoever_does_not_speak_dbus_is_left_alone() {
-        for greeting in ["", "REJECTED\r\n", "OK 1234\r\n"] {
-            let (ours, theirs) = UnixStream::pair().unwrap();
-            (&theirs).write_all(greeting.as_bytes()).unwrap();
-            theirs.shutdown(std::net::Shutdown::Write).unwrap();
-            let systemd = Systemd::greet(ours);
-            assert_eq!(systemd.is_ok(), greeting.starts_with("OK"));
-            if let Ok(mut systemd) = systemd {
-                assert!(systemd.properties("a.service").is_err());
-            }
-        }
-        let (ours, _silent) = UnixStream::pair().unwrap();
-        ours.set_read_timeout(Some(Duration::from_millis(20)))
-            .unwrap();
-        assert!(Systemd::greet(ours).is_err());
-    }
-}
+#[path = "private_tests.rs"]
+mod tests;

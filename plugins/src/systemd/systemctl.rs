@@ -1,13 +1,11 @@
 //! The slow way to ask systemd: through systemctl, which finds a way for every user.
 
-use std::time::Duration;
-
 use super::{PROPERTIES, Properties};
-use crate::outcome::Problem;
+use crate::outcome::{Limit, Problem};
 use crate::program;
 
 /// Asks for units by name or pattern, in one go.
-pub fn show(units: &[&str], limit: Duration) -> Result<Vec<Properties>, Problem> {
+pub fn show(units: &[&str], limit: Limit) -> Result<Vec<Properties>, Problem> {
     let names: Vec<&str> = PROPERTIES.iter().map(|(name, _)| *name).collect();
     let properties = format!("--property={}", names.join(","));
     let mut arguments = vec!["show", &properties, "--"];
@@ -16,7 +14,7 @@ pub fn show(units: &[&str], limit: Duration) -> Result<Vec<Properties>, Problem>
 }
 
 /// The names of the failed units.
-pub fn failed(limit: Duration) -> Result<Vec<String>, Problem> {
+pub fn failed(limit: Limit) -> Result<Vec<String>, Problem> {
     let text = systemctl(
         &[
             "list-units",
@@ -33,7 +31,7 @@ pub fn failed(limit: Duration) -> Result<Vec<String>, Problem> {
     Ok(names.map(String::from).collect())
 }
 
-fn systemctl(arguments: &[&str], limit: Duration) -> Result<String, Problem> {
+fn systemctl(arguments: &[&str], limit: Limit) -> Result<String, Problem> {
     let ran = program::run("systemctl", arguments, limit)?;
     match ran.status.success() {
         true => Ok(ran.stdout),

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 /// More than any answer has; a larger length is a misunderstanding.
 const LONGEST: u32 = 16 << 20;
+const VERSION: u8 = 1;
 const METHOD_CALL: u8 = 1;
 const METHOD_RETURN: u8 = 2;
 const ERROR: u8 = 3;
@@ -42,8 +43,8 @@ pub fn call(
             }
         }
     }
-    // Little endian, no flags, version 1.
-    let mut message = Writer(vec![b'l', METHOD_CALL, 0, 1]);
+    // Little endian, no flags.
+    let mut message = Writer(vec![b'l', METHOD_CALL, 0, VERSION]);
     message.number(body.0.len() as u32);
     message.number(serial);
     message.array(8, |fields| {
@@ -118,6 +119,9 @@ pub fn answer(stream: &mut impl Read) -> io::Result<Answer> {
     loop {
         let mut start = [0; 16];
         stream.read_exact(&mut start)?;
+        if !matches!(start, [b'l' | b'B', _, _, VERSION, ..]) {
+            return Err(misunderstood());
+        }
         let is_big = start[0] == b'B';
         let mut lengths = Values::new(start[4..].to_vec(), is_big);
         let (Some(body), Some(_), Some(fields)) =
@@ -263,4 +267,4 @@ impl Values {
 
 #[cfg(test)]
 #[path = "wire_tests.rs"]
-mod tests;
+pub(super) mod tests;

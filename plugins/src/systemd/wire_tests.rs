@@ -3,7 +3,7 @@
 use super::*;
 
 /// A message as PID 1 sends it: type, serial it answers, body.
-fn message(kind: u8, serial: u32, body: &[u8], is_big: bool) -> Vec<u8> {
+pub fn message(kind: u8, serial: u32, body: &[u8], is_big: bool) -> Vec<u8> {
     let number = |number: usize| match is_big {
         true => (number as u32).to_be_bytes(),
         false => (number as u32).to_le_bytes(),
@@ -83,6 +83,11 @@ fn damaged_messages_are_errors_never_panics() {
     let good = message(METHOD_RETURN, 5, b"\x01s\0\0\x02\0\0\0ok\0", false);
     for length in 0..good.len() {
         assert!(answer(&mut &good[..length]).is_err());
+    }
+    for (index, byte) in [(0, 0), (0, b'x'), (3, 2)] {
+        let mut other = good.clone();
+        other[index] = byte;
+        assert!(answer(&mut other.as_slice()).is_err(), "{byte}");
     }
     for index in 0..good.len() {
         for byte in [0, 1, 0x7f, 0x80, 0xff] {

@@ -1,6 +1,9 @@
 //! file, disk, mount and process, on this machine.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -130,6 +133,42 @@ fn process_counts_by_name_and_path() {
     probe(&["process", "health-probe", "--timeout", "0", "--min", "4000"]).unhealthy(&[]);
     sleeper.kill().unwrap();
     sleeper.wait().unwrap();
+}
+
+/// Any user can give a process any name; whose it is, only the kernel says.
+#[test]
+fn process_knows_whose_it_is() {
+    const NOBODY: u32 = 65534;
+    let directory = tempfile::tempdir().unwrap();
+    let mode = |path: &Path, mode| fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    mode(directory.path(), 0o755);
+    let start = |name: &str, bits: u32, user: u32| {
+        let program = directory.path().join(name);
+        fs::copy("/bin/sleep", &program).unwrap();
+        mode(&program, bits);
+        Command::new(program).arg("60").uid(user).spawn().unwrap()
+    };
+    let mut processes = [
+        start("hc-of-root", 0o755, 0),
+        start("hc-of-nobody", 0o755, NOBODY),
+        // Effectively root, but who has started it chose its name.
+        start("hc-set-user-id", 0o4755, NOBODY),
+    ];
+    let ask = |name: &str, user: &str| probe(&["process", name, "--user", user, "--timeout", "0"]);
+    ask("hc-of-root", "root").healthy(&["at least 1 'hc-of-root' running as user 'root'; found 1"]);
+    ask("hc-of-root", "0").healthy(&[]);
+    ask("hc-of-root", "65534").unhealthy(&["found none, and 1 of other users"]);
+    ask("hc-of-nobody", "65534").healthy(&[]);
+    ask("hc-of-nobody", "root").unhealthy(&["found none, and 1 of other users"]);
+    ask("hc-set-user-id", "root").unhealthy(&["found none, and 1 of other users"]);
+    let path = directory.path().join("hc-of-root");
+    ask(path.to_str().unwrap(), "root").healthy(&[]);
+    ask("hc-of-root", "no-such-user").unhealthy(&["no user 'no-such-user' on this machine"]);
+    ask("hc-of-root", "a,b").usage(&["'a,b'", "'root'"]);
+    for process in &mut processes {
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
 }
 
 /// A small btrfs in a file, mounted (needs root, like the other tests with real file systems).

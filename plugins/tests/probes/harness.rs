@@ -21,6 +21,12 @@ pub fn probe(arguments: &[&str]) -> Ran {
     run(Command::new(env!("CARGO_BIN_EXE_health-probe")).args(arguments))
 }
 
+/// The number of the user who runs the tests, and of another one.
+pub fn users() -> (String, String) {
+    let own = rustix::process::geteuid().as_raw();
+    (own.to_string(), (own + 1).to_string())
+}
+
 fn run(command: &mut Command) -> Ran {
     let start = Instant::now();
     let Output {
@@ -72,6 +78,12 @@ impl Ran {
             text.starts_with("expected ") && text.contains("; found "),
             "{self:?}"
         );
+        // Numbers of errors and what turns the text around are nothing for people.
+        let is_odd = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        assert!(
+            !text.contains("(os error") && !text.contains(is_odd),
+            "{self:?}"
+        );
         for part in parts {
             assert!(text.contains(part), "'{part}' is missing: {self:?}");
         }
@@ -98,23 +110,28 @@ impl Fakes {
     }
 
     pub fn probe(&self, arguments: &[&str]) -> Ran {
+        // Not the real systemd, where there is one: the fake systemctl.
+        self.probe_with(arguments, "/nonexistent")
+    }
+
+    /// With this in the place of systemd's own socket.
+    pub fn probe_with(&self, arguments: &[&str], socket: &str) -> Ran {
         let path = format!("{}:/usr/bin:/bin", self.path().display());
-        self.probe_in(arguments, &path)
+        self.probe_in(arguments, &path, socket)
     }
 
     /// With nothing but the fakes.
     pub fn probe_alone(&self, arguments: &[&str]) -> Ran {
         let path = self.path().display().to_string();
-        self.probe_in(arguments, &path)
+        self.probe_in(arguments, &path, "/nonexistent")
     }
 
-    fn probe_in(&self, arguments: &[&str], path: &str) -> Ran {
+    fn probe_in(&self, arguments: &[&str], path: &str, socket: &str) -> Ran {
         let mut command = Command::new(env!("CARGO_BIN_EXE_health-probe"));
         run(command
             .args(arguments)
             .env("PATH", path)
             .env("FAKES", self.path())
-            // Not the real systemd, where there is one: the fake systemctl.
-            .env("HEALTH_PROBE_SYSTEMD_SOCKET", "/nonexistent"))
+            .env("HEALTH_PROBE_SYSTEMD_SOCKET", socket))
     }
 }

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::Duration;
 
-use crate::harness::probe;
+use crate::harness::{probe, users};
 
 /// A port of 127.0.0.1 where nothing listens.
 fn free_port() -> u16 {
@@ -63,7 +63,7 @@ fn tcp_says_who_refused() {
         .unhealthy(&[&address, "to accept connections; found", "refused"])
         .took(0.0, 1.0);
     probe(&["tcp", &address, "--timeout", "500ms"])
-        .unhealthy(&["refused", "(waited 500ms)"])
+        .unhealthy(&["found 127.0.0.1:", ": Connection refused (waited "])
         .took(0.3, 3.0);
 }
 
@@ -75,6 +75,63 @@ fn tcp_knows_sockets_in_the_file_system() {
     probe(&["tcp", &address, "--timeout", "0"]).unhealthy(&[&address, "No such file"]);
     let _listener = UnixListener::bind(&path).unwrap();
     probe(&["tcp", &address]).healthy(&[&address, "connected"]);
+}
+
+#[test]
+fn tcp_knows_whose_a_listener_is() {
+    let (own, other) = users();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let ask = |address: &str, user: &str| {
+        probe(&["tcp", address, "--listener-user", user, "--timeout", "0"])
+    };
+    ask(&address, &own).healthy(&[&format!("at a socket of user '{own}'; found {address}")]);
+    ask(&address, &other).unhealthy(&[&format!(
+        "{address} listened at by user '{own}', not '{other}'"
+    )]);
+    ask(&address, "no-such-user").unhealthy(&["no user 'no-such-user' on this machine"]);
+    let everywhere = format!("0.0.0.0:{}", listener.local_addr().unwrap().port());
+    ask(&everywhere, &own).healthy(&[]);
+    let mapped = format!(
+        "[::ffff:127.0.0.1]:{}",
+        listener.local_addr().unwrap().port()
+    );
+    ask(&mapped, &own).healthy(&[]);
+    let by_name = format!("localhost:{}", listener.local_addr().unwrap().port());
+    ask(&by_name, &own).healthy(&["127.0.0.1"]);
+    // As a socket that another one has made: that is what the kernel keeps of it.
+    std::os::unix::fs::fchown(&listener, Some(65534), None).unwrap();
+    ask(&address, "65534").healthy(&[]);
+    ask(&address, &own).unhealthy(&["listened at by user '65534'"]);
+    drop(listener);
+    ask(&address, &own).unhealthy(&["nobody listens there"]);
+    // RFC 5737: nobody's address. Without a network there is not even a way to it.
+    let ran = ask("192.0.2.1:80", &own);
+    assert!(
+        ran.stderr.contains("is no address of this machine") || ran.stderr.contains("unreachable"),
+        "{ran:?}"
+    );
+    ask(&address, "a b").usage(&["'a b'", "'root'"]);
+}
+
+#[test]
+fn tcp_knows_whose_a_socket_in_the_file_system_is() {
+    let (own, other) = users();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let address = format!("unix:{}", path.display());
+    let _listener = UnixListener::bind(&path).unwrap();
+    probe(&["tcp", &address, "--listener-user", &own]).healthy(&["connected"]);
+    probe(&["tcp", &address, "--listener-user", &other, "--timeout", "0"])
+        .unhealthy(&[&format!("by user '{own}', not '{other}'")]);
+}
+
+#[test]
+fn what_turns_text_around_is_not_repeated() {
+    let name = "a\u{202e}moc.live\u{2028}b\u{2066}.invalid";
+    probe(&["dns", name, "--timeout", "0"]).unhealthy(&["'a moc.live b .invalid'"]);
+    let ran = probe(&["tcp", "a\u{202e}b\x1b[31m"]).usage(&["'a b", "the port is missing"]);
+    assert!(!ran.stderr.contains(['\u{202e}', '\x1b']), "{ran:?}");
 }
 
 #[test]

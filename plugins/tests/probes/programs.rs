@@ -84,6 +84,42 @@ fn command_output_runs_it_again_until_it_fits() {
 }
 
 #[test]
+fn command_output_runs_a_slow_starter_again() {
+    let fakes = Fakes::new(&[(
+        "slow",
+        "test -e $FAKES/warm && echo ready; test -e $FAKES/warm || { touch $FAKES/warm; sleep 1.5; exit 1; }",
+    )]);
+    fakes
+        .probe(&[
+            "command-output",
+            "--contains",
+            "ready",
+            "--timeout",
+            "4s",
+            "--",
+            "slow",
+        ])
+        .healthy(&["'ready'"]);
+}
+
+#[test]
+fn command_output_says_the_time_that_it_really_waited() {
+    // Each run takes most of the time: the second one is cut short, and does not hide the first.
+    let script = "sleep 0.7; echo starting; exit 3";
+    let ran = probe(&[
+        "command-output",
+        "--timeout",
+        "1s",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ]);
+    ran.unhealthy(&["exit status 3, saying 'starting' (waited 1"])
+        .took(0.9, 3.0);
+}
+
+#[test]
 fn command_output_kills_the_whole_group_at_the_timeout() {
     let directory = tempfile::tempdir().unwrap();
     let pid = directory.path().join("pid");

@@ -1,6 +1,9 @@
 //! unit and failed-units, with a systemctl that says what the test wants. (Real ones: the booted machines.)
 
 use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixListener;
+use std::thread;
 
 use crate::harness::Fakes;
 
@@ -111,7 +114,7 @@ fn what_may_get_better_is_waited_for() {
     let fakes = systemd(&[("loop", looping)]);
     fakes
         .probe(&["unit", "loop", "--stable", "0", "--timeout", "1s"])
-        .unhealthy(&["in a crash loop: activating (auto-restart), exit-code, status 1, restarted 7 times (waited 1s)"])
+        .unhealthy(&["in a crash loop: activating (auto-restart), exit-code, status 1, restarted 7 times (waited "])
         .took(0.5, 3.0);
     let slow = Fakes::new(&[(
         "slow",
@@ -164,6 +167,27 @@ fn a_systemctl_that_fails_is_told() {
     silent
         .probe(&["unit", "a", "--timeout", "0"])
         .unhealthy(&["lacks units"]);
+}
+
+/// Whoever listens at systemd's own socket, and is not PID 1, is not asked; he could say what he likes.
+#[test]
+fn another_one_in_the_place_of_systemd_is_not_asked() {
+    let old = format!("Id=a.service\n{RUNNING}ActiveEnterTimestampMonotonic=1\n");
+    let fakes = systemd(&[("a", &old)]);
+    let socket = fakes.path().join("private");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let other = thread::spawn(move || {
+        let mut said = Vec::new();
+        let (mut stream, _) = listener.accept().unwrap();
+        let _ = stream.write_all(b"OK 0123456789abcdef\r\n");
+        let _ = stream.read_to_end(&mut said);
+        said
+    });
+    fakes
+        .probe_with(&["unit", "a", "--timeout", "0"], socket.to_str().unwrap())
+        .healthy(&["'a.service' active (running) for"]);
+    assert_eq!(other.join().unwrap(), b"");
+    assert_eq!(calls(&fakes), 1);
 }
 
 #[test]

@@ -4,13 +4,15 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::harness::probe;
+use crate::harness::{probe, users};
 
 /// What the server says at a path.
 fn answer(request: &str) -> String {
@@ -24,11 +26,25 @@ fn answer(request: &str) -> String {
         "/empty" => ("204 No Content", "", String::new()),
         "/down" => ("503 Service Unavailable", "", "try later".to_string()),
         "/moved" => ("302 Found", "Location: /\r\n", String::new()),
+        "/1" | "/2" | "/3" | "/4" | "/5" | "/6" => {
+            let next = path.trim_start_matches('/').parse::<u32>().unwrap() - 1;
+            let headers = format!("Location: {next}\r\n");
+            return response("302 Found", &headers, "");
+        }
+        path if path.starts_with("/to?") => {
+            let headers = format!("Location: {}\r\n", &path["/to?".len()..]);
+            return response("307 Temporary Redirect", &headers, "");
+        }
+        "/0" => ("200 OK", "", "counted".to_string()),
         "/loop" => ("302 Found", "Location: /loop\r\n", String::new()),
         "/echo" => ("200 OK", "", request.to_string()),
         "/long" => ("200 OK", "", "x".repeat(1 << 20) + "behind the first MiB"),
         _ => ("404 Not Found", "", String::new()),
     };
+    response(status, headers, &body)
+}
+
+fn response(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
@@ -92,8 +108,7 @@ fn http_compares_the_status() {
         .healthy(&["200 or 204; found status 204"]);
     probe(&["http", &at("/down"), "--status", "503"]).healthy(&["503"]);
     probe(&["http", &at("/down"), "--timeout", "0"]).unhealthy(&["status 2xx; found status 503"]);
-    probe(&["http", &at("/nowhere"), "--timeout", "200ms"])
-        .unhealthy(&["status 404 (waited 200ms)"]);
+    probe(&["http", &at("/nowhere"), "--timeout", "200ms"]).unhealthy(&["status 404 (waited "]);
 }
 
 #[test]
@@ -102,7 +117,96 @@ fn http_follows_redirects_unless_one_is_expected() {
     let (moved, around) = (format!("{server}/moved"), format!("{server}/loop"));
     probe(&["http", &moved, "--body", "all is well"]).healthy(&["status 200"]);
     probe(&["http", &moved, "--status", "302", "--header", "location: /"]).healthy(&["status 302"]);
-    probe(&["http", &around, "--timeout", "0"]).unhealthy(&["redirect"]);
+    probe(&["http", &around, "--timeout", "0"]).unhealthy(&["more than 5 redirects"]);
+    probe(&["http", &format!("{server}/5"), "--body", "counted"]).healthy(&["status 200"]);
+    probe(&["http", &format!("{server}/6"), "--timeout", "0"])
+        .unhealthy(&["more than 5 redirects"]);
+    probe(&["http", &format!("{server}/to?ftp://x/"), "--timeout", "0"])
+        .unhealthy(&["a redirect to 'ftp://x/': only http and https"]);
+}
+
+#[test]
+fn request_headers_stay_with_the_server_that_they_are_for() {
+    let (server, other, (secure, _)) = (http(), http(), https());
+    let ask = |path: &str| {
+        let url = format!("{server}{path}");
+        let secret = ["--request-header", "X-Api-Key: geheim", "--body", "geheim"];
+        probe(&[&["http", &url, "--insecure", "--timeout", "0"], &secret[..]].concat())
+    };
+    ask("/echo").healthy(&[]);
+    // The same server, by all its names.
+    ask("/to?/echo").healthy(&[]);
+    ask("/to?echo").healthy(&[]);
+    ask(&format!("/to?{server}/echo")).healthy(&[]);
+    ask(&format!("/to?{}/echo", server.trim_start_matches("http:"))).healthy(&[]);
+    // Another port, another scheme, another name are other servers.
+    ask(&format!("/to?{other}/echo")).unhealthy(&["status 200 with body 'GET /echo"]);
+    ask(&format!("/to?{secure}echo")).unhealthy(&["status 200 with body 'GET /echo"]);
+    let by_name = server.replace("127.0.0.1", "localhost");
+    ask(&format!("/to?{by_name}/echo")).unhealthy(&["status 200 with body 'GET /echo"]);
+    // And what another one sends back does not bring them along either.
+    ask(&format!("/to?{other}/to?{server}/echo")).unhealthy(&["status 200 with body 'GET /echo"]);
+}
+
+#[test]
+fn a_slow_first_answer_is_no_reason_to_give_up() {
+    let asked = AtomicU32::new(0);
+    let port = listen(move |mut stream| {
+        let mut request = [0; 1024];
+        assert!(stream.read(&mut request).unwrap_or_default() > 0);
+        let answer = match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                thread::sleep(Duration::from_millis(1500));
+                response("503 Starting", "", "")
+            }
+            _ => response("200 OK", "", ""),
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    probe(&["http", &url, "--timeout", "4s"])
+        .healthy(&["status 200"])
+        .took(1.4, 4.0);
+}
+
+#[test]
+fn a_redirect_has_no_time_of_its_own() {
+    let port = listen(|mut stream| {
+        thread::spawn(move || {
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap_or_default();
+            let is_first = request[..length].starts_with(b"GET / ");
+            thread::sleep(Duration::from_millis(if is_first { 1500 } else { 20_000 }));
+            let _ = stream.write_all(response("302 Found", "Location: /next\r\n", "").as_bytes());
+        });
+    });
+    let url = format!("http://127.0.0.1:{port}/");
+    probe(&["http", &url, "--timeout", "2s"])
+        .unhealthy(&["no answer in time (waited 2"])
+        .took(1.9, 3.2);
+}
+
+#[test]
+fn http_knows_whose_the_server_is() {
+    let (own, other) = users();
+    let server = http();
+    let ask = |server: &str, path: &str, user: &str| {
+        let url = format!("{server}{path}");
+        probe(&["http", &url, "--listener-user", user, "--timeout", "0"])
+    };
+    ask(&server, "/", &own).healthy(&["from a socket of user", "found status 200"]);
+    ask(&server, "/moved", &own).healthy(&["found status 200"]);
+    ask(&server, "/", &other).unhealthy(&[&format!("listened at by user '{own}', not '{other}'")]);
+    ask(&server, "/", "no-such-user").unhealthy(&["no user 'no-such-user'"]);
+    let by_name = server.replace("127.0.0.1", "localhost");
+    ask(&by_name, "/", &own).healthy(&["found status 200"]);
+    ask(&by_name, "/", &other).unhealthy(&["listened at by user"]);
+    // What it redirects to as well: RFC 5737, nobody's address.
+    let ran = ask(&server, "/to?http://192.0.2.1/", &own);
+    assert!(
+        ran.stderr.contains("is no address of this machine") || ran.stderr.contains("unreachable"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -203,7 +307,7 @@ fn a_file_of_certificates_must_have_some() {
 fn a_server_that_never_answers_costs_the_timeout_only() {
     let port = listen(|stream| {
         thread::spawn(move || {
-            thread::sleep(std::time::Duration::from_secs(20));
+            thread::sleep(Duration::from_secs(20));
             drop(stream);
         });
     });

@@ -23,6 +23,9 @@ const FAILS: &str = "[Service]\nType=oneshot\nExecStart=/bin/false\n";
 
 const WEB: &str = "[Service]\nType=notify\nExecStart=/usr/libexec/web /run/web.pem\n";
 
+/// Somebody without rights under the name, and at the port, of a service that does not run.
+const IMPOSTOR: &str = "[Service]\nType=exec\nUser=nobody\nExecStart=/bin/sh -c '/srv/nginx infinity & exec nc -lk 127.0.0.1 8090'\n";
+
 const READ_ONLY: &str = "[Mount]\nWhat=tmpfs\nWhere=/srv/read-only\nType=tmpfs\nOptions=ro\n";
 
 /// Three containers of podman (a machine of ours has no cgroup controllers to give away), made of the machine's own programs: one that is well, one that is sick, and one that
@@ -48,6 +51,7 @@ pub fn furnish(root: &Path) -> Result<()> {
     write_unit(root, "crash-loop.service", CRASH_LOOP)?;
     write_unit(root, "fails.service", FAILS)?;
     write_unit(root, "web.service", WEB)?;
+    write_unit(root, "impostor.service", IMPOSTOR)?;
     write_unit(root, "srv-read\\x2donly.mount", READ_ONLY)?;
     fs::create_dir_all(root.join("srv/read-only")).context("cannot create '/srv/read-only'")?;
     let program = env!("CARGO_BIN_EXE_web");
@@ -70,6 +74,7 @@ pub fn furnish(root: &Path) -> Result<()> {
         symlink(format!("usr/{name}"), root.join("srv/container").join(name))
             .with_context(|| format!("cannot link '/srv/container/{name}'"))?;
     }
+    symlink("/bin/sleep", root.join("srv/nginx")).context("cannot link '/srv/nginx'")?;
     write_file(root, "/srv/table.conf", "colour = green\nlegs = 4\n")?;
     write_file(root, "/srv/watchdog/watchdog0/bootstatus", "32\n")?;
     for answer in ["yes", "no"] {

@@ -1,6 +1,8 @@
 //! `health-probe http`: a web server answers as it should.
 
 mod options;
+mod owned;
+mod redirect;
 mod trust;
 
 use std::io::Read;
@@ -10,16 +12,22 @@ use std::time::Duration;
 use clap::Args;
 use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Body, Error};
 
-use crate::outcome::{Look, Probe, Problem};
-use crate::text::quoted;
+use crate::outcome::{Limit, Look, Probe, Problem};
+use crate::text::{quoted, reason};
+use crate::user::User;
 use options::{Header, Status, parse_url};
+use owned::Owned;
 
 /// As many as curl's documentation calls sane; more is a loop.
-const MOST_REDIRECTS: u32 = 5;
+const MOST_REDIRECTS: usize = 5;
 /// What is read of a body.
 const MOST_BODY: u64 = 1 << 20;
+/// Found when the time is over.
+const IN_TIME: &str = "no answer in time";
+
 /// A web server answers a GET of URL (http or https) as it should.
 #[derive(Debug, Args)]
 #[command(
@@ -41,7 +49,7 @@ pub struct Http {
     /// Header that the answer must have, its value containing this one (may be given several times)
     #[arg(long, value_name = "NAME: VALUE", value_parser = Header::parse)]
     pub header: Vec<Header>,
-    /// Header to send with the request (may be given several times)
+    /// Header to send with the request, but not to another server after a redirect (may be given several times)
     #[arg(long, value_name = "NAME: VALUE", value_parser = Header::parse)]
     pub request_header: Vec<Header>,
     /// Trust the certificates in this PEM file instead of the system's
@@ -50,6 +58,9 @@ pub struct Http {
     /// Do not check the certificate at all (prefer --ca)
     #[arg(long, conflicts_with = "ca")]
     pub insecure: bool,
+    /// Who must have made the socket that listens, after a redirect too: a name or number (addresses of this machine only)
+    #[arg(long, value_name = "USER", value_parser = User::parse)]
+    pub listener_user: Option<User>,
 }
 
 impl Probe for Http {
@@ -73,6 +84,9 @@ impl Probe for Http {
         if let Some(part) = &self.body {
             text += &format!(" and '{part}' in its body");
         }
+        if let Some(user) = &self.listener_user {
+            text += &format!(" from a socket of user '{user}'");
+        }
         text
     }
 
@@ -81,21 +95,14 @@ impl Probe for Http {
         self.ca.is_none()
     }
 
-    fn look(&self, limit: Duration) -> Look {
-        let expects_redirect = self.status.iter().any(|status| status.first / 100 == 3);
-        let redirects = if expects_redirect { 0 } else { MOST_REDIRECTS };
-        // Reading all certificates that the system trusts costs more than the rest: not for a plain answer.
-        if self.url.scheme_str() == Some("http") {
-            let response = self.get(limit, 0, RootCerts::new_with_certs(&[]))?;
-            if redirects == 0 || !response.status().is_redirection() {
-                return self.judge(response);
-            }
-        }
-        let trusted = match self.insecure {
-            true => RootCerts::new_with_certs(&[]),
-            false => trust::roots(self.ca.as_deref())?,
-        };
-        self.judge(self.get(limit, redirects, trusted)?)
+    fn look(&self, limit: Limit) -> Look {
+        let owned = self.listener_user.as_ref().map(Owned::new);
+        let response = self.follow(limit, owned.as_ref())?;
+        let look = self.judge(response)?;
+        owned
+            .map_or(Ok(()), |owned| owned.check())
+            .map_err(Problem::not_yet)?;
+        Ok(look)
     }
 
     fn refuse(&self, _timeout: Duration) -> Option<String> {
@@ -105,35 +112,65 @@ impl Probe for Http {
 }
 
 impl Http {
-    fn get(
-        &self,
-        limit: Duration,
-        redirects: u32,
-        trusted: RootCerts,
-    ) -> Result<Response<Body>, Problem> {
+    /// Gets it, and what it redirects to, all within the limit. What the request brings along is for the server that
+    /// it was written for: another one does not get it, nor does this one on a way back that another one chose.
+    fn follow(&self, limit: Limit, owned: Option<&Owned>) -> Result<Response<Body>, Problem> {
+        let expects_redirect = self.status.iter().any(|status| status.first / 100 == 3);
+        let mut url = self.url.clone();
+        let mut headers = self.request_header.as_slice();
+        let mut trusted = None;
+        for _ in 0..=MOST_REDIRECTS {
+            // Reading all certificates that the system trusts costs more than the rest: not for a plain answer.
+            if url.scheme_str() == Some("https") && trusted.is_none() && !self.insecure {
+                trusted = Some(trust::roots(self.ca.as_deref())?);
+            }
+            // To ureq no time at all would mean no limit.
+            let left = limit.left();
+            if left.is_zero() {
+                return Err(Problem::not_yet(IN_TIME));
+            }
+            let agent = self.agent(left, trusted.clone(), owned);
+            let mut request = agent.get(&url);
+            for header in headers {
+                request = request.header(&header.name, &header.value);
+            }
+            let response = request.call().map_err(|error| unanswered(&error))?;
+            if expects_redirect {
+                return Ok(response);
+            }
+            let next = redirect::target(&url, &response).map_err(Problem::not_yet)?;
+            let Some(next) = next else {
+                return Ok(response);
+            };
+            if !redirect::is_same_origin(&url, &next) {
+                headers = &[];
+            }
+            url = next;
+        }
+        let text = format!("more than {MOST_REDIRECTS} redirects");
+        Err(Problem::not_yet(text))
+    }
+
+    fn agent(&self, limit: Duration, trusted: Option<RootCerts>, owned: Option<&Owned>) -> Agent {
         // A second one is refused, which is as good: it is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let trusted = trusted.unwrap_or_else(|| RootCerts::new_with_certs(&[]));
         let tls = TlsConfig::builder()
             .disable_verification(self.insecure)
             .root_certs(trusted)
             .build();
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .http_status_as_error(false)
-            .max_redirects(redirects)
+            .max_redirects(0)
             .proxy(None)
             .timeout_global(Some(limit))
             .user_agent(concat!("health-probe/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
-            .build()
-            .new_agent();
-        let mut request = agent.get(&self.url);
-        for header in &self.request_header {
-            request = request.header(&header.name, &header.value);
+            .build();
+        match owned {
+            Some(owned) => Agent::with_parts(config, DefaultConnector::default(), owned.clone()),
+            None => config.new_agent(),
         }
-        request.call().map_err(|error| match error {
-            ureq::Error::Timeout(_) => Problem::not_yet("no answer in time"),
-            error => Problem::not_yet(quoted(&error.to_string())),
-        })
     }
 
     fn judge(&self, mut response: Response<Body>) -> Look {
@@ -178,7 +215,8 @@ impl Http {
             .read_to_end(&mut body)
         {
             return Err(Problem::not_yet(format!(
-                "{found}, but its body breaks off: {error}"
+                "{found}, but its body breaks off: {}",
+                reason(&error)
             )));
         }
         let body = String::from_utf8_lossy(&body);
@@ -190,4 +228,14 @@ impl Http {
             ))),
         }
     }
+}
+
+/// Why there is no answer, without the name that ureq gives to the kind of it.
+fn unanswered(error: &Error) -> Problem {
+    Problem::not_yet(match error {
+        Error::Timeout(_) => IN_TIME.into(),
+        Error::Io(error) => quoted(&reason(error)),
+        Error::Other(error) => reason(error),
+        error => quoted(&reason(error)),
+    })
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use crate::outcome::Problem;
+use crate::text::reason;
 
 /// Where distributions keep the certificates that they and their administrator trust.
 const TRUSTED: [&str; 4] = [
@@ -31,8 +32,12 @@ pub fn roots(ca: Option<&Path>) -> Result<RootCerts, Problem> {
 /// All certificates of a file; one that cannot be read is as bad as none.
 pub fn read_pem(file: &Path) -> Result<Vec<Certificate<'static>>, String> {
     let name = file.display();
-    let text = fs::read(file)
-        .map_err(|error| format!("the certificates in '{name}' cannot be read: {error}"))?;
+    let text = fs::read(file).map_err(|error| {
+        format!(
+            "the certificates in '{name}' cannot be read: {}",
+            reason(&error)
+        )
+    })?;
     let mut certificates = Vec::new();
     for item in parse_pem(&text) {
         if let PemItem::Certificate(certificate) =

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::outcome::{Look, Probe, Problem};
+use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::span::{self, Span};
 use crate::systemd;
 use crate::text::{is_glob, list};
@@ -59,7 +59,7 @@ impl Probe for Unit {
         true
     }
 
-    fn look(&self, limit: Duration) -> Look {
+    fn look(&self, limit: Limit) -> Look {
         let (globs, names): (Vec<&str>, Vec<&str>) = self
             .units
             .iter()
