@@ -3,44 +3,24 @@
 # shellcheck disable=SC2034,SC2154 # variables of the file that reads this one
 # The part of the rescue program for a system that is up, but whose health-checker cannot be executed: read by 'rescue'.
 
-# setting KEY: its last value in the configuration, into $line; fails where there is none.
-setting() {
-    value='' is_set=''
-    set +f
-    for above in /usr/lib /run /etc; do
-        for file in "$above"/health-checker/health-checker.conf "$above"/health-checker/health-checker.conf.d/*.conf; do
-            [ -r "$file" ] || continue
-            while read -r line; do
-                case $line in "$1="* | "$1 "*=*) value=${line#*=} is_set=yes ;; esac
-            done < "$file"
-        done
-    done
-    set -f
-    line=$value
-    [ -n "$is_set" ]
-}
-
 # The report of this boot; a soft-reboot keeps the boot id and the reports of the boot before.
 is_of_this_boot() {
     [ -r "$1" ] && first_line /proc/sys/kernel/random/boot_id || return 1
     since=$(systemctl show --property=UserspaceTimestampMonotonic --value 2> /dev/null)
-    json=
-    while read -r text; do json=$json$text; done < "$1"
+    boot_id=$line json=
+    each_line "$1" report_line
     json=$(without "$json" ' ')
-    case $json in *"\"boot_id\":\"$line\",\"userspace_usec\":${since:+$since\}}"*) ;; *) return 1 ;; esac
+    case $json in *"\"boot_id\":\"$boot_id\",\"userspace_usec\":${since:+$since\}}"*) ;; *) return 1 ;; esac
+}
+
+report_line() {
+    json=$json$1
 }
 
 rescue_system() {
     [ -z "$asked" ] || leave "'$asked' on the kernel command line asks for a shell"
     is_of_this_boot /run/health-checker/report.json && leave "health-checker has judged this boot"
     is_of_this_boot /run/health-checker/reboot.json && leave "health-checker is rebooting"
-    if [ -e /run/systemd/container ]; then
-        setting ActInContainer
-        case $line in ' yes' | yes | 1 | true | on) ;; *) leave "this is a container, and 'ActInContainer=yes' is not set" ;; esac
-    fi
-    if setting NewSnapshot; then
-        case " $line " in *' rollback '*) ;; *) leave "'NewSnapshot=$line' does not want a rollback" ;; esac
-    fi
     while read -r _ _ _ path place _ more; do
         [ "$place" != / ] || { booted=$path source=$more; }
     done < /proc/self/mountinfo
@@ -54,8 +34,11 @@ rescue_system() {
     read_default || leave "the default subvolume cannot be read"
     number_of "$default_path" && [ "$number" = "$from" ] || leave "snapshot $from is not the default, it was booted by hand"
     choose
+    [ ! -e /run/systemd/container ] || [ "$in_container" = act ] ||
+        leave "this is a container, and '[Boot] ActInContainer=yes' was not set at the last healthy boot"
     [ -z "$from_good" ] || leave "snapshot $from is known to be good itself"
     [ -n "$to" ] || leave "no other snapshot than $from is known to be good"
+    respect_decision
     write_log
     say "$reason: back from snapshot $from to $to"
     limit='timeout 180'

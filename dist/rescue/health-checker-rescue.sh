@@ -9,8 +9,10 @@
 # The second has its part in rescue-system, beside this file. POSIX sh with few programs (mount, umount, mkdir, mv, sync, btrfs, blkid, reboot): it has to run under dash, busybox
 # ash and bash, in whatever an update left. What it does, and why it does nothing, is one line each.
 #
-# It knows what is good from a file that health-checker writes at each healthy boot, beside the snapshots:
-#   health-checker.rescue     'good NUMBER SUBVOLUME_ID UUID ENTRY', newest first
+# It knows what is good, and whether it may go back at all, from a file that health-checker writes at each healthy boot,
+# beside the snapshots; the configuration itself is health-checker's alone. Other lines mean nothing, a missing one the first word:
+#   health-checker.rescue     'new-snapshot rollback|stay', 'known-good-snapshot rollback|stay', 'container stay|act',
+#                             'good NUMBER SUBVOLUME_ID UUID ENTRY', newest first
 # and writes down what it does before it does it; with three lines there it does nothing more:
 #   health-checker.rescued    'BOOT_ID FROM TO WHO REASON…'
 
@@ -26,6 +28,7 @@ DEAD_ENTRY=10
 TOP=/run/health-checker-rescue/top
 EFIVARS=/sys/firmware/efi/efivars
 VENDOR=4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
+CR=$(printf '\r')
 
 say() {
     echo "health-checker: $*" >&2
@@ -50,6 +53,13 @@ release() {
 first_line() {
     line=
     [ -r "$1" ] && { IFS= read -r line < "$1" || [ -n "$line" ]; }
+}
+
+# each_line FILE FUNCTION: calls it with each line, also with a last one that has no end; all shells the same.
+each_line() {
+    while IFS= read -r text || [ -n "$text" ]; do
+        "$2" "${text%"$CR"}"
+    done < "$1"
 }
 
 # The words of the kernel command line say whether it may act, what is booted, and from where.
@@ -193,17 +203,47 @@ mount_snapshots() {
 
 # Chooses the newest good snapshot that still exists; from a good one, only an older one. Into $to, $to_id, $entry.
 choose() {
-    to='' to_id='' entry=- from_good=''
-    while read -r kind good good_id good_uuid good_entry _; do
-        [ "$kind" = good ] && number_of ".snapshots/$good/snapshot" || continue
-        identify "$snapshots/$good/snapshot" && [ "$id/$uuid" = "$good_id/$good_uuid" ] || continue
-        if [ "$good" = "$from" ]; then
-            from_good=yes to=''
-        elif [ -z "$to" ]; then
-            to=$good to_id=$id entry=${good_entry:--}
-        fi
-    done < "$snapshots/health-checker.rescue"
+    to='' to_id='' entry=- from_good='' if_new=rollback if_good=rollback in_container=stay
+    each_line "$snapshots/health-checker.rescue" rescue_line
     [ -n "$to" ]
+}
+
+rescue_line() {
+    # shellcheck disable=SC2086 # words are wanted
+    set -- $1
+    case "${1:-} ${2:-}" in
+        'new-snapshot rollback' | 'new-snapshot stay') if_new=$2 ;;
+        'known-good-snapshot rollback' | 'known-good-snapshot stay') if_good=$2 ;;
+        'container stay' | 'container act') in_container=$2 ;;
+        'good '*) good "${2:-}" "${3:-}" "${4:-}" "${5:--}" ;;
+    esac
+}
+
+# good NUMBER SUBVOLUME_ID UUID ENTRY
+good() {
+    number_of ".snapshots/$1/snapshot" || return 0
+    identify "$snapshots/$1/snapshot" && [ "$id/$uuid" = "$2/$3" ] || return 0
+    if [ "$1" = "$from" ]; then
+        from_good=yes to=''
+    elif [ -z "$to" ]; then
+        to=$1 to_id=$id entry=$4
+    fi
+}
+
+# Ends where health-checker would not roll back such a snapshot either.
+respect_decision() {
+    case ${from_good:-no}-$if_new-$if_good in
+        no-stay-*) leave "'NewSnapshot=' had no rollback at the last healthy boot" ;;
+        yes-*-stay) leave "'KnownGoodSnapshot=' had no rollback at the last healthy boot" ;;
+    esac
+}
+
+logged() {
+    [ -n "$1" ] || return 0
+    case $1 in "$boot "*) leave "it was done in this boot already ('$1')" ;; esac
+    lines=$((lines + 1))
+    old="$old$1
+"
 }
 
 # Writes down what will be done, and makes sure that it is on the disk.
@@ -213,13 +253,7 @@ write_log() {
     first_line /proc/sys/kernel/random/boot_id && boot=$line
     if [ -e "$log" ]; then
         [ -f "$log" ] && [ -r "$log" ] || leave "'$log' cannot be read"
-        while read -r line; do
-            [ -n "$line" ] || continue
-            case $line in "$boot "*) leave "it was done in this boot already ('$line')" ;; esac
-            lines=$((lines + 1))
-            old="$old$line
-"
-        done < "$log"
+        each_line "$log" logged
     fi
     [ "$lines" -lt "$AT_MOST" ] || leave "$lines rescues since the last healthy boot are enough ('$log')"
     where=$snapshots
@@ -261,11 +295,14 @@ read_boot_count() {
     case $left$tried in '' | *[!0-9]*) left='' ;; *) counting=yes ;; esac
 }
 
-# The name of a boot entry without its counter; GRUB leaves '.conf' away.
+# The name of a boot entry without its counter, '+LEFT' or '+LEFT-DONE'; GRUB leaves '.conf' away.
 plain_entry() {
     case $1 in *.efi) suffix=.efi ;; *) suffix=.conf ;; esac
     plain=${1%"$suffix"}
-    case $plain in *+[0-9]*) plain=${plain%+*} ;; esac
+    case ${plain##*+} in
+        *[!0-9-]* | -* | *- | *-*-* | '') ;;
+        *) rest=${plain%+*} && plain=${rest:-$plain} ;;
+    esac
     echo "$plain$suffix"
 }
 
@@ -324,6 +361,7 @@ rescue_initrd() {
         leave "snapshot $from is not the default, it was booted by hand"
     fi
     choose || leave "no other snapshot than $from is known to be good"
+    respect_decision
     write_log
     say "$reason: back from snapshot $from to $to"
     set_default || leave "snapshot $to could not be made the default"

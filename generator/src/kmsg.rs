@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
 use health_checks::Root;
+use health_checks::text::sentence;
 use rustix::fs::OFlags;
 
 /// The facility `daemon` of syslog(3), so that journald does not take the line for the kernel's.
@@ -43,8 +44,9 @@ impl Log {
         Self { kmsg: None }
     }
 
-    /// Says one line; if that is impossible, nothing can be done about it.
+    /// Says one line, whatever is in the text; if that is impossible, nothing can be done about it.
     pub(crate) fn say(&self, level: Level, text: &str) {
+        let text = sentence(text);
         let end = (0..=text.len().min(TEXT_MAX))
             .rev()
             .find(|end| text.is_char_boundary(*end));

@@ -9,11 +9,13 @@
 //! * [`config`] is `health-checker.conf`;
 //! * [`unit_files`] are those of systemd, by their names;
 //! * [`name`] makes unit names out of file names, whatever bytes those have;
+//! * [`text`] is for people: nothing in it does anything to a terminal;
 //! * [`command_line()`] says what the kernel command line wants of us.
 
 pub mod config;
 pub mod name;
 pub mod parse;
+pub mod text;
 pub mod unit_files;
 
 mod blessing;

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::text::printable;
+
 /// Longest instance, in bytes.
 ///
 /// A unit name may have 255, but systemd makes longer file names of it, such as `UNIT.d`; the longest
@@ -48,16 +50,9 @@ fn escape(index: usize, byte: u8) -> String {
     }
 }
 
-/// Text for people: valid UTF-8 on one line. What cannot be shown becomes U+FFFD.
+/// A name for people: valid UTF-8 on one line. What cannot be shown becomes U+FFFD.
 pub fn readable(text: &OsStr) -> String {
-    let shown = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    text.to_string_lossy().chars().map(shown).collect()
+    printable(&text.to_string_lossy())
 }
 
 /// FNV-1a, 64 bits, of the raw bytes, as sixteen hexadecimal digits: it needs to be stable over
@@ -118,7 +113,10 @@ mod tests {
 
     #[test]
     fn readable_is_one_line_of_utf8() {
-        let odd = OsStr::from_bytes(b"a\nb\xffc\x1b[31m\xc2\x85 \xc3\xbc");
-        assert_eq!(readable(odd), "a\u{fffd}b\u{fffd}c\u{fffd}[31m\u{fffd} ü");
+        let odd = OsStr::from_bytes(b"a\nb\xffc\x1b[31m\xc2\x85\xe2\x80\xae \xc3\xbc");
+        assert_eq!(
+            readable(odd),
+            "a\u{fffd}b\u{fffd}c\u{fffd}[31m\u{fffd}\u{fffd} ü"
+        );
     }
 }

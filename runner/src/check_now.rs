@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use health_checks::text::{printable, sentence};
 use health_checks::{Found, Kind, Root};
 
 use crate::course::failed_names;
@@ -15,7 +16,7 @@ use crate::late;
 use crate::observe::{self, Expected};
 use crate::suggest::nearest;
 use crate::systemd1::{Manager, Verb};
-use crate::table::{Color, Table, duration, printable};
+use crate::table::{Color, Table, duration};
 
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -110,7 +111,7 @@ pub fn named(root: &Root, names: &[String]) -> Result<ExitCode> {
         };
         let message = match outcome.message.as_str() {
             "" => String::new(),
-            message => format!(": {}", printable(message)),
+            message => format!(": {}", sentence(message)),
         };
         writeln!(out, "{} {result}{time}{message}", printable(&outcome.name))?;
     }

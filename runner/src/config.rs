@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use health_checks::Root;
 use health_checks::config::{self, Config, Effective, Place};
+use health_checks::text::sentence;
 
-use crate::table::{Color, Table, printable};
+use crate::table::{Color, Table};
 
 /// Prints it. The exit status is 1 if anything in the files is wrong.
 ///
@@ -53,10 +54,10 @@ fn print(config: &Config, out: &mut impl Write) -> io::Result<()> {
     }
     table.print(out)?;
     for ignored in &config.ignored {
-        writeln!(out, "\nNot read: {}", printable(&ignored.to_string()))?;
+        writeln!(out, "\nNot read: {}", sentence(&ignored.to_string()))?;
     }
     for error in &config.errors {
-        let error = printable(&error.to_string());
+        let error = sentence(&error.to_string());
         writeln!(out, "\n{} {error}", Color::Red.paint("Error:"))?;
     }
     if !config.errors.is_empty() {

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use systemd::journal::{JournalSeek, OpenOptions};
 
+use health_checks::text::printable;
+
 use crate::journal;
-use crate::table::printable;
 
 /// How long a wait for the next line is not interrupted to see whether that was all.
 const WAIT: Duration = Duration::from_millis(100);

@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::runtime;
 use crate::status;
 use crate::systemd1::Manager;
-use crate::table::{Color, Table, printable, time};
+use crate::table::{Color, Table, time};
 
 /// Shows the judged boots, newest first, and the incidents.
 ///
@@ -101,10 +101,7 @@ pub fn reset(root: &Root) -> Result<ExitCode> {
     } else {
         ""
     };
-    println!(
-        "Acknowledged the incident of {}{open}",
-        printable(&time(incident.at))
-    );
+    println!("Acknowledged the incident of {}{open}", time(incident.at));
     println!("It is kept in 'health-checker history'");
     Ok(ExitCode::SUCCESS)
 }

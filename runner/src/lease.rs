@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use health_checks::text::sentence;
 use systemd::daemon;
 
 /// What one sign of life buys. Every wait in this program is interrupted more often than that.
@@ -23,7 +24,7 @@ pub fn status(text: &str) {
             "EXTEND_TIMEOUT_USEC".to_owned(),
             LEASE.as_micros().to_string(),
         ),
-        ("STATUS".to_owned(), text.to_owned()),
+        ("STATUS".to_owned(), sentence(text)),
     ]);
 }
 

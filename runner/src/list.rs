@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
+use health_checks::text::{printable, sentence};
 use health_checks::{Check, Found, Kind, Root, Settings};
 use serde_json::{Value, json};
 
 use crate::observe::{self, Expected};
 use crate::systemd1::Manager;
-use crate::table::{Color, Table, count, printable};
+use crate::table::{Color, Table, count};
 
 /// Shows them. Without a bus (or without root on a locked-down one) only those made from files.
 ///
@@ -70,7 +71,7 @@ fn print(expected: &[Expected], found: &Found, out: &mut impl Write) -> io::Resu
         writeln!(out, "\nSkipped:")?;
     }
     for line in &switched_off {
-        writeln!(out, "  {}", printable(line))?;
+        writeln!(out, "  {}", sentence(line))?;
     }
     if !found.ignored.is_empty() {
         writeln!(out, "\nNot a check:")?;
@@ -80,7 +81,7 @@ fn print(expected: &[Expected], found: &Found, out: &mut impl Write) -> io::Resu
             out,
             "  {}: {}",
             printable(&ignored.path.to_string_lossy()),
-            ignored.reason
+            sentence(&ignored.reason)
         )?;
     }
     for warning in &found.warnings {
@@ -88,7 +89,7 @@ fn print(expected: &[Expected], found: &Found, out: &mut impl Write) -> io::Resu
             out,
             "{} {}",
             Color::Red.paint("warning:"),
-            printable(&warning.to_string())
+            sentence(&warning.to_string())
         )?;
     }
     Ok(())

@@ -5,10 +5,10 @@ use std::fs;
 use std::io;
 
 use health_checks::Root;
+use health_checks::text::printable;
 
 use crate::facts::{Action, Outcome, Verdict};
 use crate::state::incident::Incident;
-use crate::table::printable;
 
 const FILES: [&str; 2] = [
     "/run/motd.d/50-health-checker",

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use health_checks::Root;
+use health_checks::text::{printable, sentence};
 use serde_json::{Value, json};
 
 use crate::bootloader::{View, show};
@@ -17,7 +18,7 @@ use crate::runner_unit::RunnerUnit;
 use crate::runtime;
 use crate::state::incident::{Incident, Progress};
 use crate::systemd1::Manager;
-use crate::table::{Color, printable, time};
+use crate::table::{Color, time};
 use crate::trial::Shown;
 
 const RUNNER: &str = "health-checker.service";
@@ -149,7 +150,7 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
         out,
         "  Verdict: {}{action} - {}",
         Color::of_verdict(now.verdict).paint(now.verdict.as_str()),
-        printable(&now.why)
+        sentence(&now.why)
     )?;
     match machine.booted() {
         Some(booted) => writeln!(out, " Snapshot: {}", describe(machine, booted))?,
@@ -187,21 +188,21 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
             out,
             "      Bad: {} ({})",
             bad.snapshot.number,
-            printable(&bad.reason)
+            sentence(&bad.reason)
         )?;
     }
     if let Some(summary) = show::summary(loader) {
-        writeln!(out, "   Loader: {}", printable(&summary))?;
+        writeln!(out, "   Loader: {}", sentence(&summary))?;
     }
     if let Some(trial) = Shown::look(machine, loader) {
-        writeln!(out, "    Trial: {}", printable(&trial.text()))?;
+        writeln!(out, "    Trial: {}", sentence(&trial.text()))?;
     }
     for warning in &now.warnings {
         writeln!(
             out,
             "  {} {}",
             Color::Yellow.paint("Warning:"),
-            printable(warning)
+            sentence(warning)
         )?;
     }
     writeln!(out)?;
@@ -259,7 +260,7 @@ pub fn print_incident(incident: &Incident, out: &mut impl Write) -> io::Result<(
             "  {} {}{at}: {}",
             printable(&check.name),
             check.result.as_str(),
-            printable(&check.message)
+            sentence(&check.message)
         )?;
         for line in &check.log {
             writeln!(out, "    | {}", printable(line))?;
@@ -282,7 +283,7 @@ pub fn print_incident(incident: &Incident, out: &mut impl Write) -> io::Result<(
             step.action.as_str()
         )?;
         for detail in &step.details {
-            writeln!(out, "    {}", printable(detail))?;
+            writeln!(out, "    {}", sentence(detail))?;
         }
     }
     Ok(())

@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use health_checks::text::sentence;
+
 use crate::facts::{CheckResult, Verdict};
 
 /// Colours, where the output is a terminal that wants them (<https://no-color.org>).
@@ -83,7 +85,7 @@ impl Table {
         self.rows.push(
             cells
                 .into_iter()
-                .map(|(text, color)| (printable(&text), color))
+                .map(|(text, color)| (sentence(&text), color))
                 .collect(),
         );
     }
@@ -124,19 +126,6 @@ impl Table {
 /// "1 check", "2 checks".
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A text without control characters.
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| {
-            if character.is_control() {
-                '\u{fffd}'
-            } else {
-                character
-            }
-        })
-        .collect()
 }
 
 /// A time for people, in UTC: `2026-11-23 04:05:06`.
@@ -181,7 +170,7 @@ mod tests {
     fn columns_line_up_and_names_cannot_break_them() {
         let mut table = Table::new(&["NAME", "RESULT"]);
         table.row(vec![
-            ("a\nb".to_owned(), Color::Plain),
+            ("a\n\u{202e}b".to_owned(), Color::Plain),
             ("passed".to_owned(), Color::Green),
         ]);
         table.row(vec![
@@ -192,7 +181,7 @@ mod tests {
         table.print(&mut out).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "NAME    RESULT\na\u{fffd}b     passed\nlonger  failed\n"
+            "NAME    RESULT\na\u{fffd}\u{fffd}b    passed\nlonger  failed\n"
         );
     }
 

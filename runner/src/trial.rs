@@ -176,7 +176,7 @@ impl Machine {
         if course == Some(Course::Died)
             && let Some(trial) = self.state.trial.as_mut()
         {
-            trial.died += 1;
+            trial.died = trial.died.saturating_add(1);
             let granted = trial.died < self.config.escalation.tries;
             if granted && !matches!(entry_of(view, trial), Entry::There(Some(0))) {
                 log::warn!(

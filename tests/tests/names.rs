@@ -177,6 +177,61 @@ fn plugins_of_any_name_run_and_stop() {
     }
 }
 
+/// Of a terminal, of a text that runs from right to left, of lines, and of agetty's own language.
+const TRICK: &str = "a\u{1b}[2J\u{202e}\u{2066}b\u{2028}\u{2029}\u{200f}\u{61c}c\\4{lo}\\n\u{7}";
+
+#[test]
+fn no_name_and_no_output_does_anything_to_whoever_reads_it() {
+    let machine = Machine::new("tricks").unwrap();
+    machine
+        .edit(|root| {
+            let plugin = format!("#!/bin/sh\nprintf '%s\\n' '{TRICK}' >&2\nexit 1\n");
+            write_plugin(root, VENDOR_PLUGINS, TRICK, plugin)?;
+            // A warning of the runner, a mistake, and a file that is no check.
+            write_file(root, format!("{VENDOR_PLUGINS}/no{TRICK}"), "#!/bin/sh\n")?;
+            write_file(
+                root,
+                format!("/etc/health-checker/checks.d/m{TRICK}.check"),
+                format!("[Check]\nExec=/bin/false\nNo{TRICK}=1\n"),
+            )
+        })
+        .unwrap();
+    let boot = machine.boot_until_verdict(LIMIT).unwrap();
+    assert_eq!(boot.status().unwrap().verdict(), ("unhealthy", "stop"));
+    let status = boot.shell("health-checker status").unwrap();
+    assert!(status.contains("    | a\u{fffd}[2J"), "{status}");
+    for command in [
+        "health-checker status",
+        "health-checker list",
+        "health-checker history",
+        "health-checker 2>&1 || true",
+        "health-checker verify 2>&1 || true",
+        "cat /run/motd.d/50-health-checker",
+        "cat /run/issue.d/50-health-checker.issue",
+        "journalctl -o cat -u health-checker",
+        "journalctl -o cat _COMM=health-checker",
+        "journalctl -o cat -t health-checker-generator",
+        "systemctl show --property=StatusText health-checker",
+    ] {
+        let text = boot.shell(command).unwrap();
+        let tricks: Vec<char> = text
+            .chars()
+            .filter(|c| TRICK.contains(*c) && !c.is_ascii_graphic())
+            .collect();
+        assert_eq!(tricks, [], "{command}: {text:?}");
+        if !command.contains("history")
+            && !command.contains("generator")
+            && !command.contains("StatusText")
+        {
+            assert!(text.contains("\u{fffd}[2J"), "{command}: {text:?}");
+        }
+        if command.contains("issue") {
+            assert!(!text.contains('\\'), "{text:?}");
+        }
+    }
+    boot.poweroff().unwrap();
+}
+
 /// Files that are no ordinary scripts.
 fn all_contents(root: &Path, directory: &str) -> anyhow::Result<()> {
     let at = |name: &str| root.join(directory.trim_start_matches('/')).join(name);

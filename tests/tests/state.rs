@@ -79,6 +79,38 @@ fn a_damaged_or_foreign_state_is_replaced_by_what_is_left_of_it() {
     }
 }
 
+/// Valid, but what counts is not in it any more, or is there twice: the bad update is rolled back all the same.
+#[test]
+fn an_emptied_state_or_one_that_says_things_twice() {
+    let machine = known_good("emptied");
+    for (text, about, is_damaged) in [
+        (
+            "{\"version\":1}",
+            "names no good snapshot that exists",
+            false,
+        ),
+        (
+            "{\"version\":1,\"known_good\":[{\"number\":7,\"id\":9,\"uuid\":\"gone\",\"settled\":true}]}",
+            "names no good snapshot that exists",
+            false,
+        ),
+        (
+            "{\"version\":1,\"known_good\":[],\"known_good\":[]}",
+            "'known_good' is there twice",
+            true,
+        ),
+    ] {
+        machine.edit(|root| write_file(root, STATE, text)).unwrap();
+        let bad = broken_update(&machine, |_| {});
+        rolled_back(&machine).poweroff().unwrap();
+        let kept = machine.read(format!("{STATE}.damaged-1"));
+        assert_eq!(kept.ok(), is_damaged.then(|| text.to_owned()));
+        machine.delete_snapshot(bad).unwrap();
+        machine.edit(|root| write_file(root, STATE, text)).unwrap();
+        healthy_with_warning(&machine, about);
+    }
+}
+
 #[test]
 fn a_directory_in_place_of_the_state() {
     let machine = known_good("directory");

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Subcommand;
 use health_checks::Root;
+use health_checks::text::sentence;
 use serde_json::{Value, json};
 
 use super::warnings::{Around, contradictions, no_counting, no_panic_option};
 use super::{Entry, Kind, View, block, detect};
 use crate::machine::Machine;
 use crate::snapshot::mountinfo;
-use crate::table::{Color, Table, printable};
+use crate::table::{Color, Table};
 use crate::trial::Shown;
 
 /// What to do with GRUB's environment block.
@@ -60,9 +61,9 @@ pub fn bootloader(root: &Root, as_json: bool, change: Option<&Change>) -> Result
                 false => {
                     let summary =
                         summary(&view).unwrap_or_else(|| "none that is understood".to_owned());
-                    writeln!(out, "Boot loader: {}", printable(&summary))?;
+                    writeln!(out, "Boot loader: {}", sentence(&summary))?;
                     if let Some(trial) = trial {
-                        writeln!(out, "      Trial: {}", printable(&trial.text()))?;
+                        writeln!(out, "      Trial: {}", sentence(&trial.text()))?;
                     }
                     print(&view, &warnings, &mut out)?;
                 }
@@ -182,7 +183,7 @@ fn print(view: &View, warnings: &[String], out: &mut impl Write) -> io::Result<(
             out,
             "    {} {}",
             Color::Yellow.paint("Warning:"),
-            printable(warning)
+            sentence(warning)
         )?;
     }
     if view.entries.is_empty() {

@@ -1,5 +1,6 @@
 //! Detection, and entries of the Boot Loader Specification, on fake systems: EFI variables and partitions in a directory.
 
+mod rename;
 mod trial;
 
 use std::fs;

@@ -68,12 +68,13 @@ impl Course<'_> {
         state.mark_bad(from, "died before it was judged".to_owned());
     }
 
-    /// For the initrd and the rescue program: where to go back to.
+    /// For the initrd and the rescue program: whether to go back, and where to.
     pub(super) fn keep_rescue_file(&mut self, state_is_saved: bool) {
-        let Some(snapshots) = self.machine.snapshots.as_ref() else {
+        let machine = &*self.machine;
+        let Some(snapshots) = machine.snapshots.as_ref() else {
             return;
         };
-        let kept = rescue::keep(snapshots, &self.machine.state.known_good);
+        let kept = rescue::keep(snapshots, &machine.config, &machine.state.known_good);
         if state_is_saved {
             rescue::forget(snapshots);
         }

@@ -37,7 +37,7 @@ pub fn check_name(name: &str) -> Result<()> {
     } else {
         String::new()
     };
-    let name = crate::table::printable(name);
+    let name = health_checks::text::printable(name);
     bail!(
         "'{name}' is not a good name for a check: letters, digits, '.', '_' and '-' are, up to {NAME_MAX}, \
          without '.check'{hint}"

@@ -1,10 +1,11 @@
 //! What the initrd and the rescue program need, who have neither `/var` nor us: `/.snapshots/health-checker.rescue` says
-//! where to go back to, `/.snapshots/health-checker.rescued` what they did (dist/rescue).
+//! whether to go back and where to, `/.snapshots/health-checker.rescued` what they did (dist/rescue).
 
 use std::fs;
 use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
+use health_checks::config::{Config, Ladder, Rung};
 
 use super::Snapshots;
 use crate::facts::SnapshotId;
@@ -12,8 +13,8 @@ use crate::state::KnownGood;
 
 const FILE: &str = "health-checker.rescue";
 const LOG: &str = "health-checker.rescued";
-const HEAD: &str = "# Known good snapshots, newest first, for the initrd and rescue programs of health-checker.\n\
-    # Written at each healthy boot. Columns: number, subvolume id, uuid, boot loader entry.\n";
+const HEAD: &str = "# Whether to go back and where to, for the initrd and rescue programs of health-checker. Written at each healthy boot:\n\
+    # what health-checker.conf said then, and the known good snapshots (number, subvolume id, uuid, boot loader entry).\n";
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,13 +33,14 @@ pub struct Rescue {
     pub reason: String,
 }
 
-/// Writes down where to go back to. Does nothing where that is written already.
+/// Writes down whether to go back, which is decided here and not by them, and where to. Does nothing where that is
+/// written already.
 ///
 /// # Errors
 /// When `/.snapshots` cannot be written.
-pub fn keep(snapshots: &Snapshots, good: &[KnownGood]) -> Result<()> {
+pub fn keep(snapshots: &Snapshots, config: &Config, good: &[KnownGood]) -> Result<()> {
     let path = snapshots.directory.join(FILE);
-    let text = render(good);
+    let text = render(config, good);
     if fs::read_to_string(&path).is_ok_and(|before| text == before) {
         return Ok(());
     }
@@ -54,8 +56,21 @@ pub fn keep(snapshots: &Snapshots, good: &[KnownGood]) -> Result<()> {
     directory.sync_all().with_context(what)
 }
 
-fn render(good: &[KnownGood]) -> String {
-    let mut text = HEAD.to_owned();
+fn render(config: &Config, good: &[KnownGood]) -> String {
+    let rollback = |ladder: &Ladder| match ladder.has(Rung::Rollback) {
+        true => "rollback",
+        false => "stay",
+    };
+    let new = rollback(&config.escalation.new);
+    let known_good = rollback(&config.escalation.known_good);
+    let container = match config.boot.act_in_container {
+        true => "act",
+        false => "stay",
+    };
+    // Before what could be gone back to: whoever sees only a part of it must not miss that nobody wants it.
+    let mut text = format!(
+        "{HEAD}new-snapshot {new}\nknown-good-snapshot {known_good}\ncontainer {container}\n"
+    );
     for KnownGood {
         snapshot, entry, ..
     } in good
@@ -115,7 +130,29 @@ pub fn forget(snapshots: &Snapshots) {
 
 #[cfg(test)]
 mod tests {
+    use health_checks::config;
+
     use super::*;
+
+    const DECIDED: &str = "new-snapshot rollback\nknown-good-snapshot rollback\ncontainer stay\n";
+
+    #[test]
+    fn what_the_configuration_says_is_decided_here() {
+        let decided = |text: &str| {
+            let config = config::merge(&[("/etc/x.conf".into(), text.to_owned())]);
+            assert_eq!(config.errors.len(), 0, "{text}");
+            render(&config, &[]).replace(HEAD, "")
+        };
+        assert_eq!(decided(""), DECIDED);
+        assert_eq!(
+            decided("[Escalation]\nNewSnapshot=reboot rollback\n[Boot]\nActInContainer=on"),
+            DECIDED.replace("container stay", "container act")
+        );
+        assert_eq!(
+            decided("[Escalation]\nNewSnapshot=stop\nKnownGoodSnapshot="),
+            DECIDED.replace("rollback", "stay")
+        );
+    }
 
     #[test]
     fn a_line_for_each_good_snapshot() {
@@ -134,9 +171,9 @@ mod tests {
             good(3, Some("a b.conf")),
         ];
         assert_eq!(
-            render(&all),
+            render(&Config::default(), &all),
             format!(
-                "{HEAD}good 2 258 uuid-2 -\ngood 1 257 uuid-1 snap-1.conf\ngood 3 259 uuid-3 -\n"
+                "{HEAD}{DECIDED}good 2 258 uuid-2 -\ngood 1 257 uuid-1 snap-1.conf\ngood 3 259 uuid-3 -\n"
             )
         );
     }

@@ -199,7 +199,7 @@ impl Incident {
             step.boot = boot.clone();
             step.target = target.cloned();
             step.progress = Progress::Intended;
-            step.attempts += 1;
+            step.attempts = step.attempts.saturating_add(1);
             return;
         }
         self.steps.push(Step {

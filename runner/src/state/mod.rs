@@ -4,6 +4,7 @@ pub mod attempts;
 pub mod incident;
 pub mod legacy;
 pub mod store;
+mod strict;
 pub mod trial;
 
 use serde::{Deserialize, Serialize};
@@ -159,6 +160,24 @@ impl State {
             .drain(KNOWN_GOOD_LIMIT.min(self.known_good.len())..)
             .map(|known| known.snapshot)
             .collect()
+    }
+
+    /// Where no known good snapshot is left that exists, takes over what is known to be good elsewhere: a list without a
+    /// place to go back to was lost, whatever it says. Never one that is known to be bad here. Whether there was any.
+    pub fn salvage(
+        &mut self,
+        elsewhere: impl FnOnce() -> Vec<SnapshotId>,
+        exists: &dyn Fn(&SnapshotId) -> bool,
+    ) -> bool {
+        if self.known_good.iter().any(|known| exists(&known.snapshot)) {
+            return false;
+        }
+        let mut found = elsewhere();
+        found.retain(|snapshot| self.bad.iter().all(|bad| bad.snapshot != *snapshot));
+        let found = found.iter().map(|snapshot| KnownGood::new(snapshot, false));
+        let before = self.known_good.len();
+        self.known_good.extend(found);
+        self.known_good.len() > before
     }
 
     /// Whether exactly this snapshot was healthy once.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use health_checks::Root;
 
-use super::{KnownGood, State, VERSION, legacy};
+use super::{State, VERSION, legacy, strict};
 use crate::facts::SnapshotId;
 use crate::snapshot::{Snapshots, marks};
 
@@ -56,34 +56,41 @@ impl Store {
         self.directory.join(FILE)
     }
 
-    /// Loads the state. Where it is missing or cannot be used, what the legacy file and the marks in snapper's
-    /// userdata know is used instead. Never an error: a damaged state is no reason to act, and none to stop.
+    /// Loads the state. Where it is missing or cannot be used, or knows no good snapshot that exists, what the legacy
+    /// file and the marks in snapper's userdata know is used. Never an error: a damaged state is no reason to act, and
+    /// none to stop.
     pub fn load(&self, snapshots: Option<&Snapshots>) -> Loaded {
         let path = self.path();
         self.missing.set(false);
         let mut warnings = Vec::new();
         let what_is_left = "; going on with what the legacy state and snapper's userdata know";
-        match read(&path) {
-            Ok(text) => match parse(&text) {
-                Ok(state) => return Loaded { state, warnings },
-                Err(error) => warnings.push(format!("'{}' {error}{what_is_left}", path.display())),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing.set(true),
-            Err(error) => warnings.push(format!("'{}': {error}{what_is_left}", path.display())),
-        }
-        let mut state = State::default();
+        let found = match read(&path) {
+            Ok(text) => parse(&text).map_err(|error| format!("'{}' {error}", path.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.missing.set(true);
+                Ok(State::default())
+            }
+            Err(error) => Err(format!("'{}': {error}", path.display())),
+        };
+        let is_whole = found.is_ok() && !self.missing.get();
+        let mut state = found.unwrap_or_else(|error| {
+            warnings.push(error + what_is_left);
+            State::default()
+        });
         if let Some(snapshots) = snapshots {
-            state.known_good = self
-                .salvage(snapshots)
-                .into_iter()
-                .map(|snapshot| KnownGood::new(&snapshot, false))
-                .collect();
+            let exists = |snapshot: &SnapshotId| snapshots.exists(snapshot);
+            if state.salvage(|| self.good_elsewhere(snapshots), &exists) && is_whole {
+                warnings.push(format!(
+                    "'{}' names no good snapshot that exists, and others do{what_is_left}",
+                    path.display()
+                ));
+            }
         }
         Loaded { state, warnings }
     }
 
     /// Known good snapshots from the legacy file (first) and from userdata, as far as they exist.
-    fn salvage(&self, snapshots: &Snapshots) -> Vec<SnapshotId> {
+    fn good_elsewhere(&self, snapshots: &Snapshots) -> Vec<SnapshotId> {
         let mut good = Vec::new();
         if let Ok(text) = read(&self.legacy) {
             let legacy = legacy::parse(&text);
@@ -189,8 +196,7 @@ fn parse(text: &str) -> Result<State, String> {
     if text.trim().is_empty() {
         return Err("is empty".to_owned());
     }
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| format!("is damaged: {error}"))?;
+    let value = strict::parse(text).map_err(|error| format!("is damaged: {error}"))?;
     match value.get("version").and_then(serde_json::Value::as_u64) {
         Some(version) if version == u64::from(VERSION) => {}
         Some(version) => {
@@ -198,7 +204,7 @@ fn parse(text: &str) -> Result<State, String> {
                 "was written in format {version}, this program knows {VERSION}"
             ));
         }
-        None => return Err("has no version".to_owned()),
+        None => return Err("has no version that is a number".to_owned()),
     }
     serde_json::from_value(value).map_err(|error| format!("is damaged: {error}"))
 }
@@ -232,6 +238,7 @@ fn sync_directory(directory: Option<&Path>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::KnownGood;
 
     fn store() -> (tempfile::TempDir, Store) {
         let directory = tempfile::tempdir_in("/var/tmp").unwrap();
@@ -304,6 +311,17 @@ mod tests {
             "null",
             "{\"version\":1,\"known_good\":7}",
             "{\"version\":99}",
+            "{\"version\":\"1\"}",
+            "{\"version\":1.0}",
+            "{\"version\":-1}",
+            "{\"version\":1,\"version\":1}",
+            "{\"version\":1,\"known_good\":null}",
+            "{\"version\":1,\"attempts\":1e999}",
+            "{\"version\":1,\"known_good\":[{\"number\":1.0,\"id\":2,\"uuid\":\"u\",\"settled\":true}]}",
+            "{\"version\":1,\"known_good\":[{\"number\":-1,\"id\":2,\"uuid\":\"u\",\"settled\":true}]}",
+            "{\"version\":1,\"bad\":[{\"number\":99999999999999999999,\"id\":2,\"uuid\":\"u\",\"reason\":\"\"}]}",
+            "{\"version\":1,\"unknown\":{\"a\":[{\"b\":1,\"b\":1}]}}",
+            "\u{feff}{\"version\":1}",
             "\u{0}\u{0}",
         ] {
             let (_directory, store) = store();
@@ -319,6 +337,19 @@ mod tests {
             assert_eq!(fs::read_to_string(kept).unwrap(), damaged);
             assert!(store.load(None).warnings.is_empty());
         }
+    }
+
+    /// A later version may know more, and is understood as far as it says the same.
+    #[test]
+    fn what_is_not_known_is_no_damage() {
+        let (_directory, store) = store();
+        fs::create_dir_all(store.path().parent().unwrap()).unwrap();
+        let text = "{\"version\":1,\"later\":{\"a\":-1.5},\"known_good\":[{\"number\":18446744073709551615,\
+            \"id\":2,\"uuid\":\"u\",\"settled\":true,\"more\":null}]}";
+        fs::write(store.path(), text).unwrap();
+        let Loaded { state, warnings } = store.load(None);
+        assert_eq!(warnings.len(), 0, "{warnings:?}");
+        assert_eq!(state.known_good[0].snapshot.number, u64::MAX);
     }
 
     #[test]

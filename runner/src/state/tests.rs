@@ -71,6 +71,39 @@ fn the_newest_existing_good_one_is_the_target() {
 }
 
 #[test]
+fn a_lost_list_of_good_ones_is_salvaged_without_the_bad_ones() {
+    let elsewhere = || vec![snapshot(1), snapshot(3), snapshot(2)];
+    let mut state = State::default();
+    state.mark_bad(&snapshot(3), "x".to_owned());
+    assert!(state.salvage(elsewhere, &|_| true));
+    assert_eq!(
+        state.rollback_target(&snapshot(4), &|_| true),
+        Some(snapshot(1))
+    );
+    assert!(!state.is_known_good(&snapshot(3)));
+    // A list that only names what is gone is lost as well; one with a single place to go back to is not.
+    let mut state = with_good(&[8, 9]);
+    assert!(!state.salvage(elsewhere, &|snapshot| snapshot.number != 9));
+    assert_eq!(state, with_good(&[8, 9]));
+    assert!(state.salvage(elsewhere, &|snapshot| snapshot.number < 8));
+    assert_eq!(
+        state.rollback_target(&snapshot(4), &|snapshot| snapshot.number < 8),
+        Some(snapshot(1))
+    );
+    // Nothing elsewhere: as it was.
+    assert!(!State::default().salvage(Vec::new, &|_| true));
+}
+
+#[test]
+fn counters_at_their_end_stay_there() {
+    let mut incident = Incident::new(&boot(1), None);
+    incident.intend(Action::Rollback, &boot(1), None);
+    incident.steps[0].attempts = u32::MAX;
+    incident.intend(Action::Rollback, &boot(2), None);
+    assert_eq!(incident.rollback(&boot(3)), Step::Spent);
+}
+
+#[test]
 fn from_a_good_one_only_to_an_earlier_one_and_never_to_itself() {
     let state = with_good(&[1, 2, 3]);
     assert_eq!(

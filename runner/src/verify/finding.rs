@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use health_checks::text::sentence;
 use health_checks::{Warning, name};
 
 /// How bad it is.
@@ -75,7 +76,7 @@ impl fmt::Display for Finding {
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        let text = name::readable(self.text.as_ref());
+        let text = sentence(&self.text);
         write!(f, ": {}: {text}", self.level.as_str())
     }
 }

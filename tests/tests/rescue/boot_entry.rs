@@ -77,6 +77,32 @@ fn without_a_known_entry_the_bad_one_is_forgotten() {
     });
 }
 
+/// What only looks like a counter belongs to the name: another entry's default is left as it is.
+#[test]
+fn only_a_counter_is_taken_from_a_name() {
+    in_all_shells(|shell| {
+        for (default, selected, forgotten) in [
+            ("gcc+3x.conf", "gcc+3x.conf", true),
+            ("gcc+3x.conf", "gcc.conf", false),
+            ("a+1-2-3.conf", "a.conf", false),
+            ("a+1-.conf", "a.conf", false),
+            ("+3.conf", ".conf", false),
+            ("x.conf.conf", "x.conf+0-1.conf", true),
+            ("x.conf.conf", "x+0-1.conf", false),
+            ("a+b.conf", "a+b+2-1.conf", true),
+        ] {
+            let disk = Disk::new();
+            disk.rescue_file(&[(1, "-")]);
+            started_from(&disk, default, None);
+            disk.variable("LoaderEntrySelected", selected);
+            let ended = disk.rescue(shell);
+            assert!(ended.rebooted, "{}", ended.said);
+            let left = default_entry(&ended).is_none();
+            assert_eq!(left, forgotten, "{default} {selected}: {}", ended.said);
+        }
+    });
+}
+
 /// The new initrd may lack the driver of the disk: the old entry has its own.
 #[test]
 fn without_a_disk_the_next_entry_gets_its_turn_but_not_for_ever() {

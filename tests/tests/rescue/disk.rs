@@ -157,17 +157,24 @@ impl Disk {
 
     /// What health-checker would have written at the last healthy boot: numbers and boot entries, newest first.
     pub fn rescue_file(&self, good: &[(u64, &str)]) {
-        let mut text = String::from("# Written by health-checker at each healthy boot\n");
-        for (number, entry) in good {
-            let snapshot = self
-                .snapshots
-                .iter()
-                .find(|snapshot| snapshot.number == *number)
-                .unwrap();
-            text += &format!("good {number} {} {} {entry}\n", snapshot.id, snapshot.uuid);
-        }
+        let lines = good.iter().map(|(number, entry)| self.good(*number, entry));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        self.rescue_text(&format!(
+            "# Written by health-checker at each healthy boot\nnew-snapshot rollback\n{text}\n"
+        ));
+    }
+
+    /// The line of a known good snapshot.
+    pub fn good(&self, number: u64, entry: &str) -> String {
+        let mut all = self.snapshots.iter();
+        let snapshot = all.find(|snapshot| snapshot.number == number).unwrap();
+        format!("good {number} {} {} {entry}", snapshot.id, snapshot.uuid)
+    }
+
+    /// The file that it reads, as it is.
+    pub fn rescue_text(&self, text: &str) {
         self.in_snapshots(|directory| {
-            write_file(directory, "health-checker.rescue", &text).unwrap()
+            write_file(directory, "health-checker.rescue", text).unwrap()
         });
     }
 

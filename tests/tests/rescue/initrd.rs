@@ -218,6 +218,79 @@ fn a_boot_by_hand_changes_nothing() {
     });
 }
 
+/// Nobody reads the configuration here: what health-checker made of it is in the file with the good snapshots.
+#[test]
+fn what_health_checker_decided_counts() {
+    in_all_shells(|shell| {
+        let disk = Disk::new();
+        let good = format!("{}\n{}", disk.good(2, "snap-2.conf"), disk.good(1, "-"));
+        let no_rollback = "'NewSnapshot=' had no rollback at the last healthy boot";
+        for text in [
+            format!("new-snapshot stay\n{good}\n"),
+            // Without an end of the last line, with carriage returns, with other blanks, among lines of another version.
+            format!("{good}\nnew-snapshot stay"),
+            format!("new-snapshot stay\r\n{good}\r\n"),
+            format!(
+                "\u{feff}\n \t new-snapshot\tstay  and more\nnew-snapshot perhaps\nnew-snapshot\n\0\n* ? [a]\n{good}\n"
+            ),
+        ] {
+            disk.rescue_text(&text);
+            left_alone(&disk, shell, no_rollback);
+        }
+        disk.set_default(2);
+        disk.rescue_text(&format!("known-good-snapshot stay\n{good}\n"));
+        left_alone(
+            &disk,
+            shell,
+            "'KnownGoodSnapshot=' had no rollback at the last healthy boot",
+        );
+        disk.set_default(3);
+        goes_back(&disk, shell, 3, 2);
+    });
+}
+
+#[test]
+fn a_file_of_an_older_version_or_from_another_editor_means_the_same() {
+    in_all_shells(|shell| {
+        let disk = Disk::new();
+        for (boot, text) in [
+            disk.good(2, "-"),
+            format!("{}\r\n{}\r\n", disk.good(2, "-"), disk.good(1, "-")),
+            format!(
+                "new-snapshot perhaps\ncontainer\nstay\n  {}",
+                disk.good(2, "")
+            ),
+        ]
+        .iter()
+        .enumerate()
+        {
+            disk.in_snapshots(|directory| {
+                let _ = fs::remove_file(directory.join("health-checker.rescued"));
+            });
+            disk.set_default(3);
+            disk.next_boot(boot as u32);
+            disk.rescue_text(text);
+            goes_back(&disk, shell, 3, 2);
+        }
+    });
+}
+
+#[test]
+fn a_line_of_the_log_without_an_end_counts() {
+    in_all_shells(|shell| {
+        let disk = Disk::new();
+        disk.in_snapshots(|directory| {
+            let lines = "a 3 2 initrd x\nb 3 2 initrd x\nc 3 2 initrd x";
+            fs::write(directory.join("health-checker.rescued"), lines).unwrap();
+        });
+        left_alone(
+            &disk,
+            shell,
+            "3 rescues since the last healthy boot are enough",
+        );
+    });
+}
+
 #[test]
 fn nothing_is_known_to_be_good() {
     in_all_shells(|shell| {

@@ -13,8 +13,12 @@ const PROGRAM: &str = "/usr/sbin/health-checker";
 const LOG: &str = "/.snapshots/health-checker.rescued";
 const UNIT: &str = "health-checker-rescue.service";
 
-/// What health-checker writes at a healthy boot: these snapshots are known to be good.
+/// What health-checker writes at a healthy boot: these snapshots are known to be good, and it may act in a container.
 fn write_rescue_file(root: &Path, good: &[u64]) {
+    write_rescue_file_after(root, "container act\n", good);
+}
+
+fn write_rescue_file_after(root: &Path, decided: &str, good: &[u64]) {
     let lines = good.iter().map(|number| {
         let path = root.join(format!(".snapshots/{number}/snapshot"));
         let shown = Command::new("btrfs")
@@ -36,12 +40,8 @@ fn write_rescue_file(root: &Path, good: &[u64]) {
             word("UUID:")
         )
     });
-    write_file(
-        root,
-        "/.snapshots/health-checker.rescue",
-        lines.collect::<String>(),
-    )
-    .unwrap();
+    let text = decided.to_owned() + &lines.collect::<String>();
+    write_file(root, "/.snapshots/health-checker.rescue", text).unwrap();
 }
 
 /// Snapshot 1 is known to be good, and an update breaks something.
@@ -208,34 +208,49 @@ fn a_boot_by_hand_a_good_one_and_the_command_line_are_left_alone() {
     left_alone(&machine, boot, "snapshot 2 is known to be good itself");
 }
 
+/// A drop-in, and its last line has no end.
+fn configure(root: &Path, text: &str) -> anyhow::Result<()> {
+    let file = "/etc/health-checker/health-checker.conf.d/50-test.conf";
+    write_file(root, file, text)
+}
+
 #[test]
-fn the_configuration_is_respected() {
-    let machine = broken("configured", |root| {
-        remove(root, PROGRAM);
-        write_file(
-            root,
-            "/etc/health-checker/health-checker.conf",
-            "[Boot]\nActInContainer=no\n",
-        )
+fn what_was_configured_at_the_last_healthy_boot_is_respected() {
+    let machine = known_good("configured");
+    machine
+        .edit(|root| configure(root, "[Escalation]\nNewSnapshot=stop"))
         .unwrap();
+    let boot = machine.boot_until_verdict(LIMIT).unwrap();
+    assert_good(&boot, 1);
+    boot.poweroff().unwrap();
+    machine
+        .update(|root| {
+            remove(root, PROGRAM);
+            Ok(())
+        })
+        .unwrap();
+    let boot = machine.boot().unwrap();
+    let why = "'NewSnapshot=' had no rollback at the last healthy boot";
+    left_alone(&machine, boot, why);
+    // Nobody who could read it has run since.
+    machine
+        .edit(|root| configure(root, "[Escalation]\nNewSnapshot=rollback"))
+        .unwrap();
+    let boot = machine.boot().unwrap();
+    left_alone(&machine, boot, why);
+}
+
+#[test]
+fn a_container_is_left_alone_where_nothing_else_was_decided() {
+    let machine = broken("container", |root| {
+        remove(root, PROGRAM);
+        write_rescue_file_after(root, "", &[1]);
     });
     let boot = machine.boot().unwrap();
     left_alone(
         &machine,
         boot,
-        "this is a container, and 'ActInContainer=yes' is not set",
-    );
-    machine
-        .edit(|root| {
-            let text = "[Boot]\nActInContainer = yes\n[Escalation]\nNewSnapshot = stop\n";
-            write_file(root, "/etc/health-checker/health-checker.conf", text)
-        })
-        .unwrap();
-    let boot = machine.boot().unwrap();
-    left_alone(
-        &machine,
-        boot,
-        "'NewSnapshot= stop' does not want a rollback",
+        "this is a container, and '[Boot] ActInContainer=yes' was not set at the last healthy boot",
     );
 }
 

@@ -1,13 +1,17 @@
 //! The directories with boot entries, on the EFI system partition or the extended boot partition.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use health_checks::Root;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, UnmountFlags, unmount};
 
-use super::entry::{Boots, FileName, boots, compare};
+use super::entry::{Boots, FileName, boots};
+use super::order::compare;
 use crate::bootloader::Entry;
 use crate::bootloader::efi::Variables;
 use crate::bootloader::writable::{sync, with_write_access};
@@ -140,7 +144,7 @@ impl<'m> Partitions<'m> {
         (entries, warnings)
     }
 
-    /// Gives an entry's file another name, durably.
+    /// Gives an entry's file another name, durably. Where another file has that name, both stay as they are.
     ///
     /// # Errors
     /// When it does not have that name afterwards, on the disk.
@@ -148,9 +152,14 @@ impl<'m> Partitions<'m> {
         let old = self.root.join(found.path());
         let new = self.root.join(found.directory.join(file));
         with_write_access(self.root, self.mounts, &found.directory, || {
-            fs::rename(&old, &new).with_context(|| {
-                format!("cannot rename '{}' to '{file}'", found.path().display())
-            })?;
+            let cannot = || format!("cannot rename '{}' to '{file}'", found.path().display());
+            match rename_to_new(&old, &new) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => bail!(
+                    "{}: there is a file of that name already; remove the one that is not needed",
+                    cannot()
+                ),
+                renamed => renamed.with_context(cannot)?,
+            }
             sync(&new)
         })?;
         if old.exists() || !new.exists() {
@@ -170,6 +179,23 @@ impl Drop for Partitions<'_> {
         {
             log::warn!("'{OWN_MOUNT}' cannot be unmounted: {error}");
         }
+    }
+}
+
+/// Renames, and never over what is there: it is an entry as well, whoever made it. vfat can do that.
+fn rename_to_new(old: &Path, new: &Path) -> io::Result<()> {
+    match renameat_with(CWD, old, CWD, new, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => rename_after_looking(old, new),
+        renamed => Ok(renamed?),
+    }
+}
+
+/// The same for file systems that cannot do it in one go. Nobody else renames entries at that moment.
+fn rename_after_looking(old: &Path, new: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(new) {
+        Ok(_) => Err(Errno::EXIST.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(old, new),
+        Err(error) => Err(error),
     }
 }
 
@@ -235,4 +261,26 @@ fn of_directory(root: &Root, directory: &Path) -> Result<Vec<Found>> {
         });
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_renamed_over_what_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let [old, new, free] = ["old", "new", "free"].map(|name| directory.path().join(name));
+        for rename in [rename_to_new, rename_after_looking] {
+            fs::write(&old, "old").unwrap();
+            fs::write(&new, "new").unwrap();
+            let error = rename(&old, &new).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(&old).unwrap(), "old");
+            assert_eq!(fs::read_to_string(&new).unwrap(), "new");
+            rename(&old, &free).unwrap();
+            assert_eq!(fs::read_to_string(&free).unwrap(), "old");
+            fs::remove_file(&free).unwrap();
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod entry;
 mod esp;
+mod order;
 mod rollback;
 mod trial;
 

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 
-use super::entry::{Boots, compare};
+use super::entry::Boots;
 use super::esp::{Access, Found, Partitions};
+use super::order::compare;
 use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED, block};
 use crate::facts::SnapshotId;
 
@@ -101,6 +102,7 @@ impl Bls {
             return Ok(());
         }
         let partitions = open(Access::Write)?;
+        let mut marked = Ok(());
         for found in partitions
             .entries()
             .0
@@ -108,13 +110,16 @@ impl Bls {
             .filter(|found| is_to_be_marked(found))
         {
             let name = found.name.bad();
-            partitions.rename(found, &name)?;
-            log::info!(
-                "boot loader: boot entry '{}' is bad now: '{name}'",
-                found.file
-            );
+            match partitions.rename(found, &name) {
+                Ok(()) => log::info!(
+                    "boot loader: boot entry '{}' is bad now: '{name}'",
+                    found.file
+                ),
+                // The others are marked all the same.
+                Err(error) => marked = marked.and(Err(error)),
+            }
         }
-        Ok(())
+        marked
     }
 
     /// Of all that boot the snapshot: what the loader is told already, else one that was blessed (it has no counter), else
