@@ -104,13 +104,20 @@ fn users(listeners: &[Listener], address: IpAddr) -> Vec<u32> {
 }
 
 /// Adds those of a file that listen at the port. Without IPv6 in the kernel there is no file of it.
+///
+/// Listening sockets come first (the kernel's proc_net_tcp.rst). What follows is not read: any user can have as many
+/// connections as make that take long.
 fn read(file: &str, port: u16, listeners: &mut Vec<Listener>) -> io::Result<()> {
     let file = match File::open(file) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         file => file?,
     };
-    for line in BufReader::new(file).lines() {
-        listeners.extend(listener(&line?).filter(|listener| listener.port == port));
+    for line in BufReader::new(file).lines().skip(1) {
+        match listener(&line?) {
+            Some(listener) if listener.port == port => listeners.push(listener),
+            Some(_) => {}
+            None => break,
+        }
     }
     Ok(())
 }
@@ -191,6 +198,25 @@ mod tests {
             ),
             None
         );
+    }
+
+    #[test]
+    fn connections_are_not_read() {
+        let line = |port: u16, state: &str| {
+            format!("0: 0100007F:{port:04X} 00000000:0000 {state} 0:0 0:0 0 1000 0 7")
+        };
+        let lines = [line(1, "0A"), line(2, "0A"), line(1, "01"), line(1, "0A")];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(
+            file.path(),
+            format!("  sl  local_address\n{}\n", lines.join("\n")),
+        )
+        .unwrap();
+        let mut found = Vec::new();
+        read(file.path().to_str().unwrap(), 1, &mut found).unwrap();
+        assert_eq!(found.len(), 1);
+        read("/nonexistent", 1, &mut found).unwrap();
+        assert_eq!(found.len(), 1);
     }
 
     #[test]
