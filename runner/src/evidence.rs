@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
+use health_checks::Root;
+
 use crate::command;
 use crate::facts::{Outcome, Severity};
 use crate::failsafe::Cause;
 use crate::lease;
 use crate::observe::findings::{BROKEN_MODES, fell_into};
 use crate::runner_unit::RUNNER;
+use crate::systemd1::is_held;
 
 /// systemd answers in milliseconds; one that does not must not stop the fail-safe.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -53,9 +56,15 @@ pub fn fallen() -> Option<Outcome> {
     ))
 }
 
-/// Whether a bus client has a chance: with the socket there and nothing behind it, it waits for its time limit.
-pub fn has_bus() -> bool {
-    !units(&["--state=active", "dbus.service", "dbus-broker.service"]).is_empty()
+/// Whether all that keeps this boot from its verdict are users who hold the bus: all required checks have passed.
+pub fn is_only_held_up(root: &Root) -> bool {
+    is_held(root) && !units(&["--state=active", health_checks::TARGET]).is_empty()
+}
+
+/// Whether a bus client has a chance: with the socket there and nothing behind it, it waits for its time limit. So it
+/// does where users hold the bus.
+pub fn has_bus(root: &Root) -> bool {
+    !is_held(root) && !units(&["--state=active", "dbus.service", "dbus-broker.service"]).is_empty()
 }
 
 fn late() -> String {

@@ -15,6 +15,7 @@ use crate::lock;
 use crate::machine::Machine;
 use crate::messages;
 use crate::observe;
+use crate::policy::Restraint;
 use crate::report::Report;
 use crate::runner_unit::{RUNNER, RunnerUnit};
 use crate::runtime;
@@ -117,7 +118,9 @@ fn decide(
     // What it was in the middle of belongs to this boot's first judging, so nothing is held back because of that.
     runtime::remove(root, runtime::REPORT);
     machine.ask_boot_loader();
-    let restraint = machine.restraint();
+    let restraint = machine
+        .restraint()
+        .or_else(|| evidence::is_only_held_up(root).then_some(Restraint::BusHeld));
     let found = observe::find(root);
     let begun = machine
         .state
@@ -130,7 +133,7 @@ fn decide(
     // The verdict that the runner gave; one that it was about to improve on is none.
     checks.extend(report.map(|report| report.checks).unwrap_or_default());
     let finding = Finding::unjudged(checks);
-    let stage = match evidence::has_bus() {
+    let stage = match evidence::has_bus(root) {
         true => Stage::System,
         false => Stage::NoBus,
     };

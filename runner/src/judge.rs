@@ -33,7 +33,7 @@ const ROUND_LIMIT: Duration = Duration::from_secs(900);
 /// When there is no bus.
 pub fn wait(root: &Root) -> Result<(Manager, BootKey)> {
     let deadline = Instant::now() + WAIT_LIMIT;
-    through_restarts(deadline, &mut |manager| {
+    through_restarts(root, deadline, &mut |manager| {
         let boot = boot::key_by(root, manager)?;
         finished(manager, deadline).context("the checks cannot be waited for")?;
         Ok(boot)

@@ -28,7 +28,9 @@ const COMM: &str = "health-checker";
 
 /// Given back when it is dropped, or the process ends.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "it is held, not read")] File);
+pub struct Lock {
+    _file: File,
+}
 
 /// Who has the lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +73,7 @@ fn take(root: &Root, ours_limit: Duration) -> Result<Option<Lock>, u32> {
     let mut told = None;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Some(Lock(file))),
+            Ok(()) => return Ok(Some(Lock { _file: file })),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return without(error),
         }
@@ -186,7 +188,7 @@ mod tests {
         let (_directory, root) = root();
         let held = try_now(&root).unwrap().unwrap();
         // This test is no process of ours by its name.
-        let (pid, metadata) = (std::process::id(), held.0.metadata().unwrap());
+        let (pid, metadata) = (std::process::id(), held._file.metadata().unwrap());
         let locks = fs::read_to_string("/proc/locks").unwrap();
         assert_eq!(locked_by(&locks, metadata.dev(), metadata.ino()), Some(pid));
         let started = Instant::now();

