@@ -4,6 +4,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::define::PROBE;
+use crate::text::sentence;
 use crate::{Check, name, span};
 
 /// Longest reason of a defective check, in characters: a unit file is no place for novels.
@@ -69,7 +70,7 @@ fn exec_start(check: &Check, unit_dir: &Path) -> String {
             count => format!(" (and {} more)", count - 1),
         };
         let reason: String = defect.to_string().chars().take(REASON_MAX).collect();
-        let reason = name::readable(format!("{reason}{more}").as_ref());
+        let reason = sentence(&format!("{reason}{more}"));
         return format!("{PROBE} defect {}", word(&no_specifiers(&reason)));
     }
     if let Some(exec) = &check.exec {

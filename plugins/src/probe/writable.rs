@@ -1,7 +1,8 @@
 //! `health-probe writable`: a file can be created in a directory, written to the disk, and removed again.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -37,10 +38,30 @@ impl Probe for Writable {
         if !fs::metadata(&self.path).is_ok_and(|metadata| metadata.is_dir()) {
             return Err(Problem::not_yet("no such directory"));
         }
-        write(&self.path)
-            .map_err(|error| Problem::not_yet(format!("writing fails: {}", reason(&error))))?;
-        Ok("writable".to_owned())
+        match write(&self.path) {
+            Ok(()) => Ok("writable".to_owned()),
+            Err(error) if is_full(&error) && is_everybodys(&self.path) => {
+                Ok("writable but full, which any user can make it".to_owned())
+            }
+            Err(error) => Err(Problem::not_yet(format!(
+                "writing fails: {}",
+                reason(&error)
+            ))),
+        }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+    )
+}
+
+/// Whether others may write there: then what fills it says nothing of the system, and decides nothing.
+fn is_everybodys(directory: &Path) -> bool {
+    let metadata = fs::metadata(directory);
+    metadata.is_ok_and(|metadata| metadata.permissions().mode() & 0o002 != 0)
 }
 
 /// More than a block of any file system: what is smaller, btrfs keeps beside the metadata, and there is still room for

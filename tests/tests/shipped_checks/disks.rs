@@ -83,3 +83,36 @@ fn a_full_disk_is_seen_in_var() {
     assert_eq!(boot.status().unwrap().verdict(), ("healthy", "none"));
     boot.poweroff().unwrap();
 }
+
+/// Any user can fill `/tmp`: that takes no update back. What nobody can write to does.
+#[test]
+fn a_full_tmp_is_no_failure_and_a_read_only_one_is() {
+    for (options, fails) in [("size=1M", false), ("ro", true)] {
+        let machine = clean("tmp");
+        let script = format!(
+            "mount -o remount,{options} /tmp\n\
+             setpriv --reuid=nobody --clear-groups sh -c 'cat /dev/zero > /tmp/filler || :'\n\
+             ip link set lo up\nip route add default dev lo"
+        );
+        machine
+            .edit(|root| {
+                at_boot(root, &script)?;
+                hurry(root, &["tmp-writable"])
+            })
+            .unwrap();
+        let boot = machine.boot_until_verdict(LIMIT).unwrap();
+        let status = boot.status().unwrap();
+        assert_eq!(
+            status.failed().contains(&"tmp-writable"),
+            fails,
+            "{status:#?}"
+        );
+        let full = "systemctl show -P ExecMainStatus health-check@tmp-writable";
+        assert_eq!(boot.shell(full).unwrap() != "0\n", fails);
+        let said = boot
+            .journal(&["-b", "-u", "health-check@tmp-writable", "-o", "cat"])
+            .unwrap();
+        assert_eq!(said.contains("writable but full"), !fails, "{said}");
+        boot.poweroff().unwrap();
+    }
+}
