@@ -105,7 +105,7 @@ fn looking(release: Release) -> Boot {
                 };
                 write_file(
                     root,
-                    &format!("/etc/systemd/system/{unit}.service.d/test.conf"),
+                    format!("/etc/systemd/system/{unit}.service.d/test.conf"),
                     format!("[Service]\nExecStartPre=/usr/lib/test/look {unit}\n{work}"),
                 )?;
             }
