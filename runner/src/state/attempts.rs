@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{BootRecord, HISTORY_LIMIT, State};
-use crate::facts::{Action, BootKey, SnapshotId, Verdict};
+use crate::model::facts::{Action, BootKey, SnapshotId, Verdict};
 
 /// Far more than anybody grants.
 const LIMIT: usize = 50;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Action, BootKey, CheckResult, Outcome, SnapshotId};
+use crate::model::facts::{Action, BootKey, CheckResult, Outcome, SnapshotId};
 use crate::policy::Step as Ladder;
 
 /// A rollback that a power cut or a failing tool interrupted is tried so often in an incident.
@@ -91,7 +91,7 @@ impl Incident {
     pub fn new(boot: &BootKey, snapshot: Option<&SnapshotId>) -> Self {
         Self {
             boot: boot.clone(),
-            at: crate::boot::seconds_since_1970(),
+            at: crate::sys::boot::seconds_since_1970(),
             snapshot: snapshot.cloned(),
             failed: Vec::new(),
             steps: Vec::new(),

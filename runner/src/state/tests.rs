@@ -2,7 +2,7 @@
 
 use super::incident::{FailedCheck, Progress};
 use super::*;
-use crate::facts::{CheckResult, Outcome, Severity};
+use crate::model::facts::{CheckResult, Outcome, Severity};
 use crate::policy::Step;
 
 fn snapshot(number: u64) -> SnapshotId {
