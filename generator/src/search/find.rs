@@ -225,7 +225,7 @@ impl Search<'_> {
             return;
         }
         self.units.insert(check.unit.clone(), file_name);
-        if let Some(how) = mask(self.root, check.origin, &check.unit) {
+        if let Some(how) = mask(self.root, &check.unit) {
             check.masked = true;
             check.masked_by.get_or_insert(how);
         }

@@ -1,35 +1,28 @@
-//! Units that the administrator switched off with `systemctl mask`.
+//! Units that somebody switched off: `systemctl mask`, or a package with a link to /dev/null.
 
 use std::path::Path;
 
-use crate::check::Origin;
 use crate::files::root::Root;
+use crate::unit::files::{Presence, presence};
 
-/// Where `systemctl mask` and `systemctl mask --runtime` leave their links, the stronger one first.
-const DIRECTORIES: [&str; 2] = ["/etc/systemd/system", "/run/systemd/system"];
+/// Where the generator itself leaves links to /dev/null.
+const OURS: &str = "/run/systemd/generator";
 
 /// What masks `unit`, or the template that it is an instance of, if anything does.
-pub(crate) fn mask(root: &Root, origin: Origin, unit: &str) -> Option<String> {
-    // As systemd looks for it: a file for the instance in any directory hides the template's.
-    [unit, origin.template()]
-        .iter()
-        .find_map(|name| state(root, name))
-        .flatten()
-}
-
-/// Whether the first unit file of that name is a mask, and how; nothing if there is no such file.
-fn state(root: &Root, name: &str) -> Option<Option<String>> {
-    DIRECTORIES.iter().find_map(|directory| {
-        let path = Path::new(directory).join(name);
-        let metadata = root.join(&path).symlink_metadata().ok()?;
-        if metadata.is_file() {
-            return Some((metadata.len() == 0).then(|| format!("'{}' is empty", path.display())));
+pub(crate) fn mask(root: &Root, unit: &str) -> Option<String> {
+    match presence(root, unit) {
+        Presence::Masked(path) if !path.starts_with(OURS) => {
+            let is_null = root
+                .resolve(&path)
+                .is_ok_and(|real| real == Path::new("/dev/null"));
+            let how = match is_null {
+                true => "is a link to '/dev/null'",
+                false => "is empty",
+            };
+            Some(format!("'{}' {how}", path.display()))
         }
-        let null = root
-            .resolve(&path)
-            .is_ok_and(|real| real == Path::new("/dev/null"));
-        Some(null.then(|| format!("'{}' is a link to '/dev/null'", path.display())))
-    })
+        Presence::Masked(_) | Presence::There(_) | Presence::Missing => None,
+    }
 }
 
 #[cfg(test)]
@@ -67,8 +60,15 @@ mod tests {
             "[Unit]\n",
         )
         .unwrap();
-        let vendor = |unit| mask(&root, Origin::Vendor, unit).is_some();
-        let local = |unit| mask(&root, Origin::Local, unit).is_some();
+        let vendor = |unit| mask(&root, unit).is_some();
+        let local = |unit| mask(&root, unit).is_some();
+        let vendors = at("/usr/lib/systemd/system");
+        std::fs::create_dir_all(&vendors).unwrap();
+        symlink("/dev/null", vendors.join("health-check@e.service")).unwrap();
+        std::fs::write(vendors.join("health-check@.service"), "[Unit]\n").unwrap();
+        let how = mask(&root, "health-check@e.service");
+        let by = "'/usr/lib/systemd/system/health-check@e.service' is a link to '/dev/null'";
+        assert_eq!(how.as_deref(), Some(by));
         assert!(vendor("health-check@a.service"));
         assert!(vendor("health-check@b.service"));
         assert!(!vendor("health-check@c.service"));

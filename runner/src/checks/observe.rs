@@ -104,7 +104,7 @@ impl From<&Check> for Expected {
             severity: check.severity.into(),
             switched_off: check.masked.then(|| match &check.masked_by {
                 Some(how) if check.disabled => how.clone(),
-                Some(by) => format!("is masked by {by}"),
+                Some(by) => format!("is masked: {by}"),
                 None => "is masked".to_owned(),
             }),
             stable: Duration::ZERO,

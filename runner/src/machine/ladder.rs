@@ -94,9 +94,9 @@ impl Machine {
         let (Standing::New, Some(booted)) = (standing, self.booted()) else {
             return Step::Spent;
         };
-        let failed = incident.map_or(0, |incident| incident.earlier_boots(booted, &self.boot));
         // This boot is one more.
-        let granted = failed + 1 < self.config.escalation.tries as usize;
+        let granted =
+            self.state.spent_boots(booted, &self.boot) + 1 < self.config.escalation.tries as usize;
         let instead =
             self.ladder(standing).has(Rung::Rollback) && self.rollback() == Step::Available;
         if granted && instead {

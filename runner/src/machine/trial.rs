@@ -20,16 +20,22 @@ impl Machine {
             return;
         }
         let mut course = self.course_of_trial(view);
+        let on_trial = self.state.trial.as_ref();
+        let spent = on_trial.map_or(0, |trial| {
+            self.state.spent_boots(&trial.snapshot, &self.boot)
+        });
         if course == Some(Course::Died)
             && let Some(trial) = self.state.trial.as_mut()
         {
             trial.died = trial.died.saturating_add(1);
-            let granted = trial.died < self.config.escalation.tries;
+            // One that died before it could be counted is known by the boot loader only.
+            let spent = spent.max(trial.died as usize);
+            let granted = spent < self.config.escalation.tries as usize;
             if granted && !matches!(entry_of(view, trial), Entry::There(Some(0))) {
                 log::warn!(
                     "{} died before it was judged, attempts {} of {}: it is tried again after the next orderly shutdown",
                     trial.snapshot,
-                    trial.died,
+                    spent,
                     self.config.escalation.tries
                 );
                 trial.boot = self.boot.clone();

@@ -150,15 +150,15 @@ fn too_many(
     died: &[BootKey],
     shut_down: &[BootKey],
 ) -> Option<Finding> {
-    let granted = match machine.standing() {
-        Standing::New => machine.config.escalation.tries as usize,
-        Standing::KnownGood => KNOWN_GOOD_DEATHS,
+    let (spent, granted) = match machine.standing() {
+        Standing::New => (
+            machine.state.spent_boots(booted, &machine.boot),
+            machine.config.escalation.tries as usize,
+        ),
+        Standing::KnownGood => (died.len(), KNOWN_GOOD_DEATHS),
     };
-    let (of, message) = if died.len() >= granted {
-        let text = format!(
-            "died before it was judged, attempts {} of {granted}",
-            died.len()
-        );
+    let (of, message) = if !died.is_empty() && spent >= granted {
+        let text = format!("died before it was judged, attempts {spent} of {granted}");
         (died.first(), text)
     } else if shut_down.len() >= SHUT_DOWN_LIMIT {
         let text = format!(

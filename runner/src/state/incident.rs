@@ -1,7 +1,5 @@
 //! An incident: from the first unhealthy verdict to the next healthy one. What failed, and what was done about it.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::model::facts::{Action, BootKey, CheckResult, Outcome, SnapshotId};
@@ -147,12 +145,13 @@ impl Incident {
             .any(|check| check.snapshot.as_ref() == Some(snapshot))
     }
 
-    /// In how many boots before this one a snapshot failed in this incident.
-    pub fn earlier_boots(&self, snapshot: &SnapshotId, boot: &BootKey) -> usize {
+    /// The boots in which a snapshot failed in this incident.
+    pub fn failed_boots(&self, snapshot: &SnapshotId) -> impl Iterator<Item = &BootKey> {
         let of_snapshot = |check: &&FailedCheck| check.snapshot.as_ref() == Some(snapshot);
-        let boots = self.failed.iter().filter(of_snapshot);
-        let boots: HashSet<&BootKey> = boots.map(|check| &check.boot).collect();
-        boots.len() - usize::from(boots.contains(boot))
+        self.failed
+            .iter()
+            .filter(of_snapshot)
+            .map(|check| &check.boot)
     }
 
     /// Whether restarting services is still there.
