@@ -33,7 +33,7 @@ CHECKS = $(wildcard plugins/checks.d/*.check)
 PLUGINS = $(wildcard plugins/libexec/*)
 
 .PHONY: all build install install-checks uninstall uninstall-checks install-grub uninstall-grub install-dracut \
-	uninstall-dracut install-initramfs-tools uninstall-initramfs-tools install-bls uninstall-bls setup check check-vm demo bench clean
+	uninstall-dracut install-initramfs-tools uninstall-initramfs-tools install-bls uninstall-bls setup test check check-vm demo bench clean
 
 all: build
 
@@ -135,6 +135,10 @@ uninstall-bls:
 
 setup:
 	tests/setup.sh
+
+# Quick, for any user: no machine is booted.
+test:
+	$(CARGO) test --locked
 
 check:
 	tests/check.sh

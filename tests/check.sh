@@ -38,6 +38,7 @@ step 'no ignored tests' no_ignored_tests
 step 'release build' cargo build --release --workspace --exclude health-checker-tests --locked --quiet
 step 'fail-points build' cargo build --package health-checker --features fail-points --profile fail-points --locked --quiet
 step 'unit tests' cargo test --workspace --lib --bins --locked --quiet --no-fail-fast
+step 'plan of the house' cargo test --package health-checker --test '*' --locked --no-fail-fast
 step 'documentation tests' cargo test --workspace --doc --locked --quiet
 step 'generated trees' cargo test --package health-checker-generator --test '*' --locked --quiet --no-fail-fast
 step 'probes' cargo test --package health-probe --test '*' --locked --quiet --no-fail-fast

@@ -1,11 +1,13 @@
 //! The values: a check, and what else was found beside it.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::Config;
-use crate::name;
+use crate::files::name;
+use crate::finding::Warning;
 use crate::settings::Settings;
+
+/// Where systemd wants the normal output of generators.
+pub const GENERATOR_DIRECTORY: &str = "/run/systemd/generator";
 
 /// Directory below the unit directory for links to plugins whose path systemd would refuse.
 pub(crate) const LINKS: &str = "health-checker.links";
@@ -78,7 +80,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// The link's own path below a unit directory such as [`crate::GENERATOR_DIRECTORY`].
+    /// The link's own path below a unit directory such as [`crate::check::GENERATOR_DIRECTORY`].
     pub fn path(&self, unit_dir: &Path) -> PathBuf {
         unit_dir.join(LINKS).join(&self.name)
     }
@@ -112,7 +114,7 @@ pub struct Check {
     /// in `ExecStart=` and in StartTransientUnit. Empty for a plugin that is a link to /dev/null or that
     /// others than root may change, and for a `.check` file: there is nothing to call with `stop`.
     ///
-    /// With a [`Check::link`], it names the link below [`crate::GENERATOR_DIRECTORY`];
+    /// With a [`Check::link`], it names the link below [`crate::check::GENERATOR_DIRECTORY`];
     /// [`crate::ensure_link`] makes another one where that is not sure to exist.
     pub command: Vec<String>,
     /// `ExecStart=` of a `.check` file, as it is written in the unit.
@@ -190,58 +192,4 @@ impl Check {
             Severity::Required | Severity::Wanted => format!("{target}.wants"),
         }
     }
-}
-
-/// A file in one of the directories that is no check, to be shown by `list`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ignored {
-    /// The file as the system sees it, without the root.
-    pub path: PathBuf,
-    /// Why it is no check, and what would make it one.
-    pub reason: String,
-}
-
-impl fmt::Display for Ignored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}",
-            name::readable(self.path.as_os_str()),
-            self.reason
-        )
-    }
-}
-
-/// Something that an administrator should know and mend.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// The file or directory as the system sees it, without the root.
-    pub path: PathBuf,
-    /// The line in it, if it is about one.
-    pub line: Option<u32>,
-    /// What is wrong, and what follows from it.
-    pub text: String,
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", name::readable(self.path.as_os_str()))?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        write!(f, ": {}", self.text)
-    }
-}
-
-/// All that is in the directories of plugins and `.check` files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
-    /// What health-checker.conf says.
-    pub config: Config,
-    /// Sorted by name, then by origin.
-    pub checks: Vec<Check>,
-    /// Files that are no checks; hidden and backup files are not even named here.
-    pub ignored: Vec<Ignored>,
-    /// What could not be read, and what would be lost otherwise.
-    pub warnings: Vec<Warning>,
 }

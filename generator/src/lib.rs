@@ -13,49 +13,34 @@
 //! * [`command_line()`] says what the kernel command line wants of us.
 
 pub mod config;
-pub mod name;
-pub mod parse;
-pub mod text;
-pub mod unit_files;
 
-mod blessing;
 mod check;
-mod command_line;
-mod command_words;
-mod deadline;
-mod define;
-mod directory;
-mod find;
-mod keys;
-mod load;
-mod mask;
-mod network;
-mod order;
-mod plugin;
-mod render;
-mod root;
-mod sandbox;
-mod sections;
+mod file;
+mod files;
+mod finding;
+mod kernel_line;
+mod search;
 mod settings;
-mod span;
-mod trust;
-mod unit_names;
-mod value;
-mod write;
+mod syntax;
+mod unit;
 
-pub use blessing::blessing;
-pub use check::{Check, Found, Ignored, Kind, Link, Origin, Severity, Warning};
-pub use command_line::{CommandLine, LoaderWord, Mode, command_line};
-pub use deadline::deadline;
-pub use define::define;
-pub use find::{Stage, Step, find, scan};
-pub use render::render;
-pub use root::Root;
+pub use check::{Check, GENERATOR_DIRECTORY, Kind, Link, Origin, Severity};
+pub use file::define::define;
+pub use files::name;
+pub use files::root::Root;
+pub use files::stage::Stage;
+pub use finding::{Ignored, Warning};
+pub use kernel_line::{CommandLine, LoaderWord, Mode, command_line};
+pub use search::find::{find, scan};
+pub use search::found::Found;
+pub use search::step::Step;
 pub use settings::Settings;
-pub use write::{Content, Written, ensure_link, files, write, write_drop_in};
-
-/// Where systemd wants the normal output of generators.
-pub const GENERATOR_DIRECTORY: &str = "/run/systemd/generator";
+pub use syntax::{parse, text};
+pub use unit::blessing::blessing;
+pub use unit::deadline::deadline;
+pub use unit::files as unit_files;
+pub use unit::render::render;
+pub use unit::write::{Content, Written, ensure_link, files, write, write_drop_in};
 
 /// The target that is reached when all checks are finished.
 pub const TARGET: &str = "health-check.target";

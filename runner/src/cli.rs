@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bootloader, failsafe, new, verify};
+use crate::{new, verify};
 
 /// Judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
 ///
@@ -56,7 +56,7 @@ pub enum Command {
         json: bool,
         /// What to change in GRUB's environment block, instead of showing anything
         #[command(subcommand)]
-        change: Option<bootloader::show::Change>,
+        change: Option<crate::commands::bootloader::Change>,
     },
     /// Show the judged boots and the incidents
     History,
@@ -77,7 +77,7 @@ pub enum Command {
     Failsafe {
         /// What happened
         #[arg(long, value_enum, default_value_t)]
-        cause: failsafe::Cause,
+        cause: crate::model::cause::Cause,
     },
     /// Write down that a boot began (started by health-checker-arm.service)
     #[command(hide = true)]

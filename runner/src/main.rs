@@ -1,47 +1,17 @@
 //! `health-checker`: judges whether a boot of a transactional system is healthy, and undoes the update if it is not.
 
-mod act;
-mod arm;
-mod boot;
 mod bootloader;
-mod check_now;
+mod checks;
 mod cli;
-mod command;
-mod config;
+mod commands;
 mod course;
-mod evidence;
-mod facts;
-mod fail_point;
-mod failsafe;
-mod follow;
-mod history;
-mod journal;
-mod judge;
-mod late;
-mod lease;
-mod list;
-mod lock;
-mod logging;
-mod login;
+mod deployment;
 mod machine;
-mod messages;
-mod new;
-mod observe;
+mod model;
 mod policy;
-mod report;
-mod retry;
-mod run;
-mod runner_unit;
-mod runtime;
-mod settle;
-mod snapshot;
+mod services;
 mod state;
-mod status;
-mod suggest;
-mod systemd1;
-mod table;
-mod trial;
-mod verify;
+mod sys;
 
 use std::process::ExitCode;
 
@@ -50,6 +20,9 @@ use clap::Parser;
 use health_checks::Root;
 
 use cli::{Cli, Command};
+use commands::{bootloader as boot_loader, check, config, history, list, new, status, verify};
+use services::{arm, failsafe, run, settle};
+use sys::logging;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -81,15 +54,15 @@ fn dispatch(command: Option<Command>) -> Result<ExitCode> {
         need_root()?;
     }
     match command {
-        None => check_now::all(&root),
-        Some(Command::Check { names }) => check_now::named(&root, &names),
+        None => check::all(&root),
+        Some(Command::Check { names }) => check::named(&root, &names),
         Some(Command::Status { json }) => status::status(&root, json),
         Some(Command::List { json }) => list::list(&root, json),
         Some(Command::Verify(options)) => verify::verify(&root, &options),
         Some(Command::New(options)) => new::new(&root, &options),
         Some(Command::Config { json }) => config::config(&root, json),
         Some(Command::Bootloader { json, change }) => {
-            bootloader::show::bootloader(&root, json, change.as_ref())
+            boot_loader::bootloader(&root, json, change.as_ref())
         }
         Some(Command::History) => history::history(&root),
         Some(Command::Reset) => history::reset(&root),

@@ -109,6 +109,33 @@ fn as_many_boots_as_configured_are_granted() {
     boot.poweroff().unwrap();
 }
 
+/// Fails in its first boot, and comes to no end in those after it.
+const FAILS_THEN_HANGS: &str = "#!/bin/sh\necho >> /var/boots\n\
+    test $(wc -l < /var/boots) -gt 1 || exit 1\nexec sleep 80\n";
+
+#[test]
+fn boots_that_failed_and_boots_that_died_count_together() {
+    let machine = known_good("mixed");
+    let bad = machine
+        .update(|root| {
+            tries(root, 2)?;
+            write_plugin(root, VENDOR_PLUGINS, "slow", FAILS_THEN_HANGS)
+        })
+        .unwrap();
+    let mut boot = machine.boot().unwrap();
+    assert_eq!(boot.wait_verdict(LIMIT).unwrap(), Ended::Rebooted);
+    boot_without_verdict(&machine).kill().unwrap();
+    // Both tries are spent: the third boot goes back before a check begins.
+    let (boots, last) = machine.run_to_end(4).unwrap();
+    assert_eq!(
+        course(&boots),
+        [(bad, Ended::Rebooted), (1, Ended::StayedUp)]
+    );
+    assert_eq!(last.shell("wc -l < /var/boots").unwrap(), "2\n");
+    assert_good(&last, bad);
+    last.poweroff().unwrap();
+}
+
 #[test]
 fn an_orderly_shutdown_is_no_death_unless_it_happens_again_and_again() {
     let machine = known_good("orderly");

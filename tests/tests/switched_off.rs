@@ -153,7 +153,10 @@ fn masked_checks_are_skipped_and_listed() {
             for unit in ["health-check@bad.service", "health-check-local@bad.service"] {
                 symlink("/dev/null", root.join("etc/systemd/system").join(unit))?;
             }
-            Ok(())
+            // Somebody's package does it there.
+            write_plugin(root, VENDOR_PLUGINS, "vendors", "#!/bin/sh\nexit 1\n")?;
+            let vendors = root.join("usr/lib/systemd/system/health-check@vendors.service");
+            Ok(symlink("/dev/null", vendors)?)
         })
         .unwrap();
     let boot = machine.boot_until_verdict(LIMIT).unwrap();
@@ -161,7 +164,12 @@ fn masked_checks_are_skipped_and_listed() {
     assert_eq!(status.verdict(), ("healthy", "none"), "{status:?}");
     assert_eq!(boot.state_of("health-check.target").unwrap(), "active");
     let list = boot.json("health-checker list --json").unwrap();
-    for unit in ["health-check@bad.service", "health-check-local@bad.service"] {
+    let units = [
+        "health-check@bad.service",
+        "health-check-local@bad.service",
+        "health-check@vendors.service",
+    ];
+    for unit in units {
         assert_eq!(status.of_unit(unit)["result"], "skipped");
         let listed = list["checks"].as_array().unwrap();
         let listed = listed.iter().find(|check| check["unit"] == unit).unwrap();
@@ -170,7 +178,7 @@ fn masked_checks_are_skipped_and_listed() {
     // Nor are they run by hand.
     let (code, text) = boot.try_shell("health-checker").unwrap();
     assert_eq!(code, Some(0), "{text}");
-    assert_eq!(text.matches("skipped").count(), 2, "{text}");
+    assert_eq!(text.matches("skipped").count(), 3, "{text}");
     boot.shell("! test -e /var/ran").unwrap();
     // Unmasked, it counts again.
     boot.shell("systemctl unmask health-check@bad").unwrap();

@@ -6,12 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{Config, merge};
-use crate::Root;
-use crate::check::{Ignored, Warning};
-use crate::directory::entries;
-use crate::find::{Stage, Step};
-use crate::load::{Content, read};
-use crate::trust::Trust;
+use crate::files::directory::entries;
+use crate::files::read::{Content, read};
+use crate::files::root::Root;
+use crate::files::stage::Stage;
+use crate::files::trust::Trust;
+use crate::finding::{Ignored, Warning};
 
 /// The first one with the file counts; of drop-ins of the same name that in the first one.
 /// Not /usr/local: generators cannot see it.
@@ -34,7 +34,7 @@ pub(crate) fn load_for(
     root: &Root,
     stage: Stage,
     trust: Trust,
-    tell: &mut impl FnMut(Step<'_>),
+    look: &mut impl FnMut(&Path),
 ) -> Config {
     let mut errors: Vec<Warning> = Vec::new();
     let mut ignored = Vec::new();
@@ -42,10 +42,10 @@ pub(crate) fn load_for(
     let main = main
         .into_iter()
         .find(|path| root.join(path).symlink_metadata().is_ok());
-    let drop_ins = drop_ins(root, stage, &mut errors, &mut ignored, tell);
+    let drop_ins = drop_ins(root, stage, &mut errors, &mut ignored, look);
     let mut files = Vec::new();
     for path in main.into_iter().chain(drop_ins) {
-        tell(Step::Look(&path));
+        look(&path);
         let line = None;
         match read(root, stage, trust, &path) {
             Content::Text(text, problem) => {
@@ -71,11 +71,11 @@ fn drop_ins(
     stage: Stage,
     errors: &mut Vec<Warning>,
     ignored: &mut Vec<Ignored>,
-    tell: &mut impl FnMut(Step<'_>),
+    look: &mut impl FnMut(&Path),
 ) -> Vec<PathBuf> {
     let mut paths: BTreeMap<OsString, PathBuf> = BTreeMap::new();
     for directory in DIRECTORIES.map(|directory| Path::new(directory).join(DROP_INS)) {
-        tell(Step::Look(&directory));
+        look(&directory);
         let (names, problem) = entries(root, stage, &directory);
         if let Some(error) = problem {
             errors.push(Warning {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::options::{Choice, OPTIONS, SECTIONS};
 use super::{Config, Place};
-use crate::keys::suggestion;
-use crate::parse::{Entry, parse, shown};
-use crate::sections::warning;
+use crate::finding::warning;
+use crate::syntax::parse::{Entry, parse, shown};
+use crate::syntax::suggest::suggestion;
 
 /// The configuration that these files give: their paths and texts, in the order in which they count. Pure: opens
 /// nothing.

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::check::{Ignored, Warning};
-use crate::name;
+use crate::files::name;
+use crate::finding::{Ignored, Warning};
 use crate::settings::Settings;
 
 pub use load::load;

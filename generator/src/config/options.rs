@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{Config, Disable, Ladder, Place, Rung, Stop};
-use crate::keys::suggestion;
-use crate::parse::shown;
-use crate::span;
-use crate::value::{Value, boolean, number};
+use crate::syntax::number::{boolean, number};
+use crate::syntax::parse::shown;
+use crate::syntax::span;
+use crate::syntax::suggest::suggestion;
+use crate::syntax::value::Value;
 
 /// One option.
 pub(crate) struct Choice {

@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use health_checks::Root;
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
-use super::writable::with_write_access;
-use crate::snapshot::mountinfo::Mount;
+use crate::sys::mountinfo::Mount;
+use crate::sys::writable::with_write_access;
 
 const DIRECTORY: &str = "/sys/firmware/efi/efivars";
 /// Vendor of the Boot Loader Interface.

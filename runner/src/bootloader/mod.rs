@@ -1,12 +1,9 @@
 //! What the boot loader did and would do, and telling it of verdicts and rollbacks. Knows of snapshots only their ids.
 
 mod bls;
-mod command_line;
+pub mod command_line;
 mod efi;
 mod grub;
-pub mod show;
-pub mod warnings;
-mod writable;
 
 use std::path::PathBuf;
 
@@ -14,8 +11,8 @@ use anyhow::{Result, bail};
 use health_checks::Root;
 use serde::Serialize;
 
-use crate::facts::SnapshotId;
-use crate::snapshot::mountinfo::Mount;
+use crate::model::facts::SnapshotId;
+use crate::sys::mountinfo::Mount;
 use command_line::CommandLine;
 use efi::Variables;
 use grub::block::Block;
@@ -85,7 +82,7 @@ pub struct View {
 }
 
 impl View {
-    fn empty(kind: Kind) -> Self {
+    pub(crate) fn empty(kind: Kind) -> Self {
         Self {
             kind,
             booted: None,
@@ -223,7 +220,7 @@ pub fn detect(root: &Root, mounts: &[Mount]) -> Box<dyn BootLoader> {
 }
 
 /// GRUB's environment block, if there is one.
-fn block(root: &Root, mounts: &[Mount]) -> Option<Block> {
+pub fn block(root: &Root, mounts: &[Mount]) -> Option<Block> {
     match kind(&Variables::new(root, mounts)) {
         Kind::Grub2Bls => Block::beside_program(root, mounts),
         Kind::None | Kind::Grub | Kind::SystemdBoot => Block::find(root, mounts),

@@ -10,7 +10,7 @@ use health_checks::Root;
 
 use super::efi::Variables;
 use super::{BootLoader, Kind, View, detect};
-use crate::facts::SnapshotId;
+use crate::model::facts::SnapshotId;
 
 const SYSTEMD_BOOT: &str = "systemd-boot 257.9";
 const ENTRIES: &str = "/efi/loader/entries";

@@ -1,16 +1,16 @@
 //! A boot that the boot loader began because it had given up on the default snapshot: what it did for one boot becomes
 //! lasting, as a rollback like any other. Otherwise the next boot would begin with the bad snapshot again.
 
-use super::{Course, Finding};
-use crate::arm;
-use crate::facts::{Action, CheckResult, SnapshotId, Verdict};
-use crate::journal;
-use crate::messages;
+use super::Course;
+use crate::deployment::snapper::rescue;
+use crate::model::facts::{Action, CheckResult, SnapshotId, Verdict};
+use crate::model::finding::Finding;
+use crate::model::text::count;
+use crate::model::units::ARM;
 use crate::policy::Standing;
-use crate::snapshot::rescue;
 use crate::state::attempts::End;
 use crate::state::incident::FailedCheck;
-use crate::table::count;
+use crate::sys::{journal, messages};
 
 impl Course<'_> {
     /// Makes the booted snapshot the default, if it is known good, or healthy now.
@@ -43,7 +43,7 @@ impl Course<'_> {
         let boot = self.machine.boot.clone();
         let state = &mut self.machine.state;
         let died = state.unjudged(from, &boot, End::None);
-        state.note_died(from, &died, crate::boot::seconds_since_1970());
+        state.note_died(from, &died, crate::sys::boot::seconds_since_1970());
         let attempts = match died.len() {
             // It never came as far as to be counted by us.
             0 => "did not get far enough to be counted".to_owned(),
@@ -54,7 +54,7 @@ impl Course<'_> {
             boot: last.unwrap_or(&boot).clone(),
             snapshot: Some(from.clone()),
             name: "boot".to_owned(),
-            unit: arm::UNIT.to_owned(),
+            unit: ARM.to_owned(),
             result: CheckResult::Error,
             exit_status: None,
             message: format!("{from} {attempts}; the boot loader went back to {booted}"),

@@ -2,12 +2,12 @@
 
 use anyhow::Result;
 
-use super::{Course, Stage};
+use super::Course;
 use crate::bootloader::{self, BootLoader};
-use crate::facts::SnapshotId;
-use crate::lease;
+use crate::model::facts::SnapshotId;
+use crate::model::finding::Stage;
 use crate::policy::Restraint;
-use crate::snapshot::mountinfo;
+use crate::sys::{lease, mountinfo};
 
 impl Course<'_> {
     /// Whatever marks this boot as pending is cleared. Not by a container, which shares the boot loader of its host.

@@ -1,8 +1,10 @@
 //! The course of a boot after the verdict: decide by the policy, write down, act. Used by the service and by the
 //! fail-safe alike; they differ in what they can still do.
 
+pub mod act;
 mod fallback;
 mod loader;
+pub mod login;
 mod record;
 mod trial;
 
@@ -10,67 +12,19 @@ use anyhow::Result;
 use health_checks::Found;
 use health_checks::config::Rung;
 
-use crate::act;
-use crate::facts::{Action, BootKey, Outcome, SnapshotId, Verdict};
-use crate::fail_point;
-use crate::lease;
-use crate::login;
-use crate::machine::{Machine, explain};
-use crate::messages;
-use crate::observe::findings;
+use crate::checks::findings;
+use crate::deployment::snapper::rollback::{self, Tools};
+use crate::machine::Machine;
+use crate::machine::ladder::explain;
+use crate::model::facts::{Action, SnapshotId, Verdict};
+use crate::model::finding::{Finding, Next, Stage};
+use crate::model::report::Report;
+use crate::model::units::RUNNER;
 use crate::policy::{Decision, Facts, Judged, Record, Restraint, Standing, Step, Why, decide};
-use crate::report::Report;
-use crate::runner_unit::RUNNER;
-use crate::runtime;
-use crate::snapshot::rollback::{self, Tools};
 use crate::state::incident::Progress;
-use crate::systemd1::Manager;
-
-/// What a boot was found to be.
-#[derive(Debug)]
-pub struct Finding {
-    /// The verdict, [`Verdict::Unknown`] where there is none.
-    pub verdict: Verdict,
-    /// All checks.
-    pub checks: Vec<Outcome>,
-    /// The boot that was found so, if it is not the one that goes on now.
-    pub of: Option<BootKey>,
-}
-
-impl Finding {
-    /// There is no verdict, because of this.
-    pub fn unjudged(checks: Vec<Outcome>) -> Self {
-        Self {
-            verdict: Verdict::Unknown,
-            checks,
-            of: None,
-        }
-    }
-}
-
-/// How far the boot has come, which says what can be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// Before sysinit.target: no bus, no services, and nothing to be said of this boot. It may still be judged.
-    Early,
-    /// There is no bus.
-    NoBus,
-    /// An ordinary system.
-    System,
-}
-
-/// What remains for the caller to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
-    /// The boot is healthy and recorded.
-    Healthy,
-    /// The boot is not healthy; what was to be done was done.
-    Unhealthy,
-    /// Restart failing services, run the failed checks again and come back.
-    RestartServices,
-    /// The machine reboots: nothing else may be done.
-    Rebooting,
-}
+use crate::state::runtime;
+use crate::sys::bus::Manager;
+use crate::sys::{fail_point, lease, messages};
 
 /// The machine in the course of a boot.
 #[derive(Debug)]
@@ -387,13 +341,4 @@ impl Course<'_> {
         log::warn!(MESSAGE_ID = id, HEALTH_ACTION = action.as_str(), SNAPSHOT = snapshot.as_str(), OBJECT_SYSTEMD_UNIT = RUNNER; "{text}");
         text
     }
-}
-
-/// Names of the checks that did not pass.
-pub fn failed_names(checks: &[Outcome]) -> Vec<String> {
-    checks
-        .iter()
-        .filter(|check| check.result.is_bad())
-        .map(|check| check.name.clone())
-        .collect()
 }

@@ -1,17 +1,16 @@
 //! What the course of a boot leaves on disk: the incident, the intent, the known good snapshot, the history.
 
-use super::{Course, Finding, Next, failed_names};
-use crate::facts::{Action, SnapshotId};
-use crate::fail_point;
-use crate::journal;
-use crate::lease;
-use crate::observe::findings;
-use crate::runtime;
-use crate::settle::Settled;
-use crate::snapshot::marks::{self, Mark};
-use crate::snapshot::note;
+use super::Course;
+use crate::checks::findings;
+use crate::deployment::snapper::marks::{self, Mark};
+use crate::deployment::snapper::note;
+use crate::model::facts::{Action, SnapshotId};
+use crate::model::finding::{Finding, Next};
+use crate::model::run_files::Settled;
+use crate::model::text::failed_names;
 use crate::state::incident::{FailedCheck, Progress};
-use crate::state::{BootRecord, KnownGood};
+use crate::state::{BootRecord, KnownGood, runtime};
+use crate::sys::{fail_point, journal, lease};
 
 impl Course<'_> {
     /// Writes down what came of a step. If that cannot be written, the intent is on disk, which is what counts.
@@ -92,7 +91,7 @@ impl Course<'_> {
     pub(super) fn remember(&mut self, finding: &Finding, action: Action) {
         let record = BootRecord {
             boot: self.machine.boot.clone(),
-            at: crate::boot::seconds_since_1970(),
+            at: crate::sys::boot::seconds_since_1970(),
             snapshot: self.machine.booted().cloned(),
             verdict: finding.verdict,
             failed: failed_names(&finding.checks),

@@ -1,8 +1,9 @@
-//! The end of a trial (`crate::trial`): the boot loader boots a snapshot that is good, or the plan is forgotten.
+//! The end of a trial (`crate::services::trial`): the boot loader boots a snapshot that is good, or the plan is forgotten.
 
-use super::{Course, Stage};
+use super::Course;
 use crate::bootloader;
-use crate::facts::SnapshotId;
+use crate::model::facts::SnapshotId;
+use crate::model::finding::Stage;
 use crate::policy::Restraint;
 use crate::state::trial;
 

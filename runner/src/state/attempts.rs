@@ -1,9 +1,11 @@
 //! Boots that began and have no verdict yet: how one that dies is noticed by the next one.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BootRecord, HISTORY_LIMIT, State};
-use crate::facts::{Action, BootKey, SnapshotId, Verdict};
+use crate::model::facts::{Action, BootKey, SnapshotId, Verdict};
 
 /// Far more than anybody grants.
 const LIMIT: usize = 50;
@@ -67,6 +69,18 @@ impl State {
             })
             .map(|attempt| attempt.boot.clone())
             .collect()
+    }
+
+    /// How many boots of a snapshot before this one are spent: they failed in the incident that goes on, or died without a
+    /// verdict. `Tries=` grants so many, however they ended.
+    pub fn spent_boots(&self, snapshot: &SnapshotId, boot: &BootKey) -> usize {
+        let died = self.unjudged(snapshot, boot, End::None);
+        let failed = self
+            .open_incident()
+            .into_iter()
+            .flat_map(|incident| incident.failed_boots(snapshot));
+        let spent: HashSet<&BootKey> = died.iter().chain(failed).collect();
+        spent.len() - usize::from(spent.contains(boot))
     }
 
     /// Boots that died belong to the history as well.

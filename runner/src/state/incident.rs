@@ -1,10 +1,8 @@
 //! An incident: from the first unhealthy verdict to the next healthy one. What failed, and what was done about it.
 
-use std::collections::HashSet;
-
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Action, BootKey, CheckResult, Outcome, SnapshotId};
+use crate::model::facts::{Action, BootKey, CheckResult, Outcome, SnapshotId};
 use crate::policy::Step as Ladder;
 
 /// A rollback that a power cut or a failing tool interrupted is tried so often in an incident.
@@ -91,7 +89,7 @@ impl Incident {
     pub fn new(boot: &BootKey, snapshot: Option<&SnapshotId>) -> Self {
         Self {
             boot: boot.clone(),
-            at: crate::boot::seconds_since_1970(),
+            at: crate::sys::boot::seconds_since_1970(),
             snapshot: snapshot.cloned(),
             failed: Vec::new(),
             steps: Vec::new(),
@@ -147,12 +145,13 @@ impl Incident {
             .any(|check| check.snapshot.as_ref() == Some(snapshot))
     }
 
-    /// In how many boots before this one a snapshot failed in this incident.
-    pub fn earlier_boots(&self, snapshot: &SnapshotId, boot: &BootKey) -> usize {
+    /// The boots in which a snapshot failed in this incident.
+    pub fn failed_boots(&self, snapshot: &SnapshotId) -> impl Iterator<Item = &BootKey> {
         let of_snapshot = |check: &&FailedCheck| check.snapshot.as_ref() == Some(snapshot);
-        let boots = self.failed.iter().filter(of_snapshot);
-        let boots: HashSet<&BootKey> = boots.map(|check| &check.boot).collect();
-        boots.len() - usize::from(boots.contains(boot))
+        self.failed
+            .iter()
+            .filter(of_snapshot)
+            .map(|check| &check.boot)
     }
 
     /// Whether restarting services is still there.

@@ -3,7 +3,7 @@
 
 use ini::{Ini, ParseOption};
 
-use crate::facts::SnapshotId;
+use crate::model::facts::SnapshotId;
 
 /// Path of the file.
 pub const PATH: &str = "/var/lib/misc/health-check.state";

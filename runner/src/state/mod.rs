@@ -3,14 +3,16 @@
 pub mod attempts;
 pub mod incident;
 pub mod legacy;
+pub mod lock;
+pub mod runtime;
 pub mod store;
 mod strict;
 pub mod trial;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Action, BootKey, CheckResult, SnapshotId, Verdict};
-use crate::snapshot::rescue::Rescue;
+use crate::model::facts::{Action, BootKey, CheckResult, SnapshotId, Verdict};
+use crate::model::rescue::Rescue;
 use attempts::Attempt;
 use incident::{FailedCheck, Incident, Progress};
 use trial::Trial;

@@ -9,15 +9,18 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use health_checks::Root;
 
+use super::legacy::Legacy;
 use super::{State, VERSION, legacy, strict};
-use crate::facts::SnapshotId;
-use crate::snapshot::{Snapshots, marks};
+use crate::model::facts::SnapshotId;
 
 /// Where our state is. It holds log lines of checks: for root only.
 pub const DIRECTORY: &str = "/var/lib/health-checker";
 const FILE: &str = "state.json";
 /// Far above any real state; a file larger than this is not ours.
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// What is done about a state that cannot be used, or has lost what it knew.
+pub const WHAT_IS_LEFT: &str = "; going on with what the legacy state and snapper's userdata know";
 
 /// linux/magic.h
 const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
@@ -30,6 +33,8 @@ pub struct Loaded {
     pub state: State,
     /// What was wrong with it, for the administrator.
     pub warnings: Vec<String>,
+    /// There was one, and it could be used.
+    pub is_whole: bool,
 }
 
 /// The state directory below a root.
@@ -56,14 +61,11 @@ impl Store {
         self.directory.join(FILE)
     }
 
-    /// Loads the state. Where it is missing or cannot be used, or knows no good snapshot that exists, what the legacy
-    /// file and the marks in snapper's userdata know is used. Never an error: a damaged state is no reason to act, and
-    /// none to stop.
-    pub fn load(&self, snapshots: Option<&Snapshots>) -> Loaded {
+    /// Loads the state, empty where it is missing or cannot be used. Never an error: a damaged state is no reason to act,
+    /// and none to stop.
+    pub fn load(&self) -> Loaded {
         let path = self.path();
         self.missing.set(false);
-        let mut warnings = Vec::new();
-        let what_is_left = "; going on with what the legacy state and snapper's userdata know";
         let found = match read(&path) {
             Ok(text) => parse(&text).map_err(|error| format!("'{}' {error}", path.display())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -73,37 +75,21 @@ impl Store {
             Err(error) => Err(format!("'{}': {error}", path.display())),
         };
         let is_whole = found.is_ok() && !self.missing.get();
-        let mut state = found.unwrap_or_else(|error| {
-            warnings.push(error + what_is_left);
+        let mut warnings = Vec::new();
+        let state = found.unwrap_or_else(|error| {
+            warnings.push(error + WHAT_IS_LEFT);
             State::default()
         });
-        if let Some(snapshots) = snapshots {
-            let exists = |snapshot: &SnapshotId| snapshots.exists(snapshot);
-            if state.salvage(|| self.good_elsewhere(snapshots), &exists) && is_whole {
-                warnings.push(format!(
-                    "'{}' names no good snapshot that exists, and others do{what_is_left}",
-                    path.display()
-                ));
-            }
+        Loaded {
+            state,
+            warnings,
+            is_whole,
         }
-        Loaded { state, warnings }
     }
 
-    /// Known good snapshots from the legacy file (first) and from userdata, as far as they exist.
-    fn good_elsewhere(&self, snapshots: &Snapshots) -> Vec<SnapshotId> {
-        let mut good = Vec::new();
-        if let Ok(text) = read(&self.legacy) {
-            let legacy = legacy::parse(&text);
-            let named = legacy.number.and_then(|number| snapshots.get(number));
-            // Numbers are reused: the id must fit as well.
-            good.extend(named.filter(|snapshot| legacy.id == Some(snapshot.id)));
-        }
-        for snapshot in marks::marked(snapshots) {
-            if !good.contains(&snapshot) {
-                good.push(snapshot);
-            }
-        }
-        good
+    /// What health-checker 1.x would know.
+    pub fn legacy(&self) -> Legacy {
+        read(&self.legacy).map_or_else(|_| Legacy::default(), |text| legacy::parse(&text))
     }
 
     /// What is there and is no state of ours is kept for whoever wants to know what was in it: the next state must
@@ -257,11 +243,11 @@ mod tests {
         };
         state.commit(
             KnownGood::new(&snapshot, true),
-            &crate::facts::BootKey::default(),
+            &crate::model::facts::BootKey::default(),
             &|_| true,
         );
         store.save(&state).unwrap();
-        let loaded = store.load(None);
+        let loaded = store.load();
         assert_eq!(loaded.state, state);
         assert!(loaded.warnings.is_empty());
         assert_eq!(
@@ -280,13 +266,13 @@ mod tests {
     #[test]
     fn a_state_that_appears_later_is_not_overwritten() {
         let (_directory, early) = store();
-        assert_eq!(early.load(None).state, State::default());
+        assert_eq!(early.load().state, State::default());
         // What is mounted over it, seen by somebody else.
         let later = early.clone();
         let mut state = State::default();
-        later.load(None);
+        later.load();
         state.begin(
-            &crate::facts::BootKey::default(),
+            &crate::model::facts::BootKey::default(),
             &SnapshotId {
                 number: 1,
                 id: 265,
@@ -297,7 +283,7 @@ mod tests {
         later.save(&state).unwrap();
         let refused = early.save(&State::default()).unwrap_err().to_string();
         assert!(refused.contains("is not overwritten"), "{refused}");
-        assert_eq!(early.load(None).state, state);
+        assert_eq!(early.load().state, state);
         early.save(&state).unwrap();
     }
 
@@ -327,7 +313,7 @@ mod tests {
             let (_directory, store) = store();
             fs::create_dir_all(store.path().parent().unwrap()).unwrap();
             fs::write(store.path(), damaged).unwrap();
-            let loaded = store.load(None);
+            let loaded = store.load();
             assert_eq!(loaded.state, State::default(), "{damaged:?}");
             assert_eq!(loaded.warnings.len(), 1, "{damaged:?}");
             // Looking changes nothing; the next state does not overwrite it.
@@ -335,7 +321,7 @@ mod tests {
             store.save(&loaded.state).unwrap();
             let kept = store.path().with_extension("json.damaged-1");
             assert_eq!(fs::read_to_string(kept).unwrap(), damaged);
-            assert!(store.load(None).warnings.is_empty());
+            assert!(store.load().warnings.is_empty());
         }
     }
 
@@ -347,7 +333,9 @@ mod tests {
         let text = "{\"version\":1,\"later\":{\"a\":-1.5},\"known_good\":[{\"number\":18446744073709551615,\
             \"id\":2,\"uuid\":\"u\",\"settled\":true,\"more\":null}]}";
         fs::write(store.path(), text).unwrap();
-        let Loaded { state, warnings } = store.load(None);
+        let Loaded {
+            state, warnings, ..
+        } = store.load();
         assert_eq!(warnings.len(), 0, "{warnings:?}");
         assert_eq!(state.known_good[0].snapshot.number, u64::MAX);
     }
@@ -356,12 +344,12 @@ mod tests {
     fn every_truncated_state_is_damage_and_never_a_crash() {
         let (_directory, store) = store();
         let mut state = State::default();
-        state.incident_for(&crate::facts::BootKey::default(), None);
+        state.incident_for(&crate::model::facts::BootKey::default(), None);
         store.save(&state).unwrap();
         let whole = fs::read(store.path()).unwrap();
         for length in 0..whole.len() - 2 {
             fs::write(store.path(), &whole[..length]).unwrap();
-            assert_eq!(store.load(None).state, State::default(), "{length}");
+            assert_eq!(store.load().state, State::default(), "{length}");
         }
     }
 
@@ -369,9 +357,9 @@ mod tests {
     fn a_directory_in_its_place_is_reported_and_put_aside() {
         let (_directory, store) = store();
         fs::create_dir_all(store.path()).unwrap();
-        assert_eq!(store.load(None).warnings.len(), 1);
+        assert_eq!(store.load().warnings.len(), 1);
         store.save(&State::default()).unwrap();
-        assert!(store.load(None).warnings.is_empty());
+        assert!(store.load().warnings.is_empty());
         assert!(store.path().with_extension("json.damaged-1").is_dir());
     }
 
@@ -387,7 +375,7 @@ mod tests {
     #[test]
     fn no_state_is_no_warning() {
         let (_directory, store) = store();
-        let loaded = store.load(None);
+        let loaded = store.load();
         assert_eq!(loaded.state, State::default());
         assert!(loaded.warnings.is_empty());
     }

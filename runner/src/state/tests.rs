@@ -2,7 +2,7 @@
 
 use super::incident::{FailedCheck, Progress};
 use super::*;
-use crate::facts::{CheckResult, Outcome, Severity};
+use crate::model::facts::{CheckResult, Outcome, Severity};
 use crate::policy::Step;
 
 fn snapshot(number: u64) -> SnapshotId {
@@ -375,4 +375,29 @@ fn what_the_initrd_did_is_taken_over_once() {
     state.acknowledge().unwrap();
     state.take_over_rescue(&rescue);
     assert_eq!(state.incident, None);
+}
+
+#[test]
+fn boots_that_failed_and_boots_that_died_are_spent_alike_and_once() {
+    let mut state = with_good(&[1]);
+    let spent = |state: &State, now| state.spent_boots(&snapshot(2), &boot(now));
+    // Boot 3 fails, 4 dies, 5 dies and is found to have failed, 6 is shut down, 7 is another snapshot's.
+    let incident = state.incident_for(&boot(3), Some(&snapshot(2)));
+    incident.record_failed(vec![
+        failed(3, 2, "a"),
+        failed(5, 2, "boot"),
+        failed(7, 1, "a"),
+    ]);
+    for number in [4, 5, 6] {
+        state.begin(&boot(number), &snapshot(2));
+    }
+    state.begin(&boot(7), &snapshot(1));
+    state.shut_down(&boot(6));
+    assert_eq!(spent(&state, 8), 3);
+    // The boot that goes on is not spent yet.
+    state.begin(&boot(8), &snapshot(2));
+    assert_eq!((spent(&state, 8), spent(&state, 5)), (3, 3));
+    // With the incident, its failures are over.
+    state.commit(good(2), &boot(8), &|_| true);
+    assert_eq!(spent(&state, 9), 0);
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{BootKey, SnapshotId};
+use crate::model::facts::{BootKey, SnapshotId};
 
 /// A plan, written down before the boot loader is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,9 +14,9 @@ use super::entry::{Boots, FileName, boots};
 use super::order::compare;
 use crate::bootloader::Entry;
 use crate::bootloader::efi::Variables;
-use crate::bootloader::writable::{sync, with_write_access};
-use crate::facts::SnapshotId;
-use crate::snapshot::mountinfo::Mount;
+use crate::model::facts::SnapshotId;
+use crate::sys::mountinfo::Mount;
+use crate::sys::writable::{sync, with_write_access};
 
 /// Where these partitions are mounted (bootctl(1)).
 const POINTS: [&str; 3] = ["/efi", "/boot/efi", "/boot"];

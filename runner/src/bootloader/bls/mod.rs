@@ -16,8 +16,8 @@ use super::command_line::CommandLine;
 use super::efi::Variables;
 use super::grub::block::{self, Block};
 use super::{BootLoader, Entry, Kind, Offer, View};
-use crate::facts::SnapshotId;
-use crate::snapshot::mountinfo::Mount;
+use crate::model::facts::SnapshotId;
+use crate::sys::mountinfo::Mount;
 use entry::FileName;
 use esp::{Access, Partitions};
 

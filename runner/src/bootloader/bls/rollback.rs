@@ -6,7 +6,7 @@ use super::entry::Boots;
 use super::esp::{Access, Found, Partitions};
 use super::order::compare;
 use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED, block};
-use crate::facts::SnapshotId;
+use crate::model::facts::SnapshotId;
 
 impl Bls {
     /// Early in a boot the partition may be out of reach: the variable alone is enough for the next one.

@@ -7,7 +7,7 @@ use super::entry::Boots;
 use super::esp::{Access, Found, Partitions};
 use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED};
 use crate::bootloader::Offer;
-use crate::facts::SnapshotId;
+use crate::model::facts::SnapshotId;
 
 const FEATURES: &str = "LoaderFeatures";
 /// It honours LoaderEntryDefault and LoaderEntryOneShot (<https://systemd.io/BOOT_LOADER_INTERFACE/>).

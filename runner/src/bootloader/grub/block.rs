@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use health_checks::Root;
 
-use crate::bootloader::writable::{sync, with_write_access};
-use crate::command;
-use crate::snapshot::mountinfo::Mount;
+use crate::sys::command;
+use crate::sys::mountinfo::Mount;
+use crate::sys::writable::{sync, with_write_access};
 
 /// openSUSE and Fedora call it the first, Debian and Arch the second.
 const TOOLS: [&str; 2] = ["/usr/bin/grub2-editenv", "/usr/bin/grub-editenv"];

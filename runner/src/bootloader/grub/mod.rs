@@ -8,7 +8,7 @@ use health_checks::Root;
 
 use super::command_line::CommandLine;
 use super::{BootLoader, Kind, View};
-use crate::facts::SnapshotId;
+use crate::model::facts::SnapshotId;
 use block::{Block, Environment, fits};
 use kernel::Kernel;
 

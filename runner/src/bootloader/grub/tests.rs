@@ -8,7 +8,7 @@ use health_checks::Root;
 
 use super::block::{Block, Environment, fits};
 use crate::bootloader::{BootLoader, Kind, detect};
-use crate::facts::SnapshotId;
+use crate::model::facts::SnapshotId;
 
 const TOOL: &str = "/usr/bin/grub-editenv";
 const BLOCK: &str = "/boot/grub/grubenv";

@@ -1,0 +1,3 @@
+//! What can be booted and gone back to.
+
+pub mod snapper;

@@ -1,0 +1,177 @@
+//! What the initrd and the rescue program need, who have neither `/var` nor us: `/.snapshots/health-checker.rescue` says
+//! whether to go back and where to, `/.snapshots/health-checker.rescued` what they did (dist/rescue).
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+
+use anyhow::{Context, Result};
+use health_checks::config::{Config, Ladder, Rung};
+
+use super::Snapshots;
+use crate::model::facts::SnapshotId;
+use crate::model::rescue::Rescue;
+use crate::state::KnownGood;
+
+const FILE: &str = "health-checker.rescue";
+const LOG: &str = "health-checker.rescued";
+const HEAD: &str = "# Whether to go back and where to, for the initrd and rescue programs of health-checker. Written at each healthy boot:\n\
+    # what health-checker.conf said then, and the known good snapshots (number, subvolume id, uuid, boot loader entry).\n";
+
+/// Writes down whether to go back, which is decided here and not by them, and where to. Does nothing where that is
+/// written already.
+///
+/// # Errors
+/// When `/.snapshots` cannot be written.
+pub fn keep(snapshots: &Snapshots, config: &Config, good: &[KnownGood]) -> Result<()> {
+    let path = snapshots.directory.join(FILE);
+    let text = render(config, good);
+    if fs::read_to_string(&path).is_ok_and(|before| text == before) {
+        return Ok(());
+    }
+    let what = || format!("cannot write '{}'", path.display());
+    let mut file = tempfile::Builder::new()
+        .prefix(FILE)
+        .tempfile_in(&snapshots.directory)
+        .with_context(what)?;
+    file.write_all(text.as_bytes()).with_context(what)?;
+    file.as_file().sync_all().with_context(what)?;
+    file.persist(&path).with_context(what)?;
+    let directory = fs::File::open(&snapshots.directory).with_context(what)?;
+    directory.sync_all().with_context(what)
+}
+
+fn render(config: &Config, good: &[KnownGood]) -> String {
+    let rollback = |ladder: &Ladder| match ladder.has(Rung::Rollback) {
+        true => "rollback",
+        false => "stay",
+    };
+    let new = rollback(&config.escalation.new);
+    let known_good = rollback(&config.escalation.known_good);
+    let container = match config.boot.act_in_container {
+        true => "act",
+        false => "stay",
+    };
+    // Before what could be gone back to: whoever sees only a part of it must not miss that nobody wants it.
+    let mut text = format!(
+        "{HEAD}new-snapshot {new}\nknown-good-snapshot {known_good}\ncontainer {container}\n"
+    );
+    for KnownGood {
+        snapshot, entry, ..
+    } in good
+    {
+        let SnapshotId { number, id, uuid } = snapshot;
+        // It is one word of a line for whoever reads it.
+        let entry = entry
+            .as_deref()
+            .filter(|entry| !entry.is_empty() && !entry.contains(char::is_whitespace));
+        let entry = entry.unwrap_or("-");
+        text.push_str(&format!("good {number} {id} {uuid} {entry}\n"));
+    }
+    text
+}
+
+/// What was done since the last healthy boot, oldest first.
+pub fn log(snapshots: &Snapshots) -> Vec<Rescue> {
+    let text = fs::read(snapshots.directory.join(LOG)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let mut rescues: Vec<Rescue> = text.lines().filter_map(parse).collect();
+    for rescue in &mut rescues {
+        rescue.from_snapshot = snapshots.get(rescue.from);
+        rescue.to = rescue
+            .to
+            .as_ref()
+            .and_then(|snapshot| snapshots.get(snapshot.number));
+    }
+    rescues
+}
+
+fn parse(line: &str) -> Option<Rescue> {
+    let mut words = line.split_whitespace();
+    Some(Rescue {
+        boot_id: words.next()?.to_owned(),
+        from: words.next()?.parse().ok()?,
+        to: Some(SnapshotId {
+            number: words.next()?.parse().ok()?,
+            id: 0,
+            uuid: String::new(),
+        }),
+        from_snapshot: None,
+        who: words.next()?.to_owned(),
+        reason: words.collect::<Vec<_>>().join(" "),
+    })
+}
+
+/// A healthy boot: the log is in the state, and they may act again.
+pub fn forget(snapshots: &Snapshots) {
+    let path = snapshots.directory.join(LOG);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            log::warn!("'{}' cannot be removed: {error}", path.display());
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use health_checks::config;
+
+    use super::*;
+
+    const DECIDED: &str = "new-snapshot rollback\nknown-good-snapshot rollback\ncontainer stay\n";
+
+    #[test]
+    fn what_the_configuration_says_is_decided_here() {
+        let decided = |text: &str| {
+            let config = config::merge(&[("/etc/x.conf".into(), text.to_owned())]);
+            assert_eq!(config.errors.len(), 0, "{text}");
+            render(&config, &[]).replace(HEAD, "")
+        };
+        assert_eq!(decided(""), DECIDED);
+        assert_eq!(
+            decided("[Escalation]\nNewSnapshot=reboot rollback\n[Boot]\nActInContainer=on"),
+            DECIDED.replace("container stay", "container act")
+        );
+        assert_eq!(
+            decided("[Escalation]\nNewSnapshot=stop\nKnownGoodSnapshot="),
+            DECIDED.replace("rollback", "stay")
+        );
+    }
+
+    #[test]
+    fn a_line_for_each_good_snapshot() {
+        let good = |number, entry: Option<&str>| KnownGood {
+            snapshot: SnapshotId {
+                number,
+                id: 256 + number,
+                uuid: format!("uuid-{number}"),
+            },
+            settled: true,
+            entry: entry.map(str::to_owned),
+        };
+        let all = [
+            good(2, None),
+            good(1, Some("snap-1.conf")),
+            good(3, Some("a b.conf")),
+        ];
+        assert_eq!(
+            render(&Config::default(), &all),
+            format!(
+                "{HEAD}{DECIDED}good 2 258 uuid-2 -\ngood 1 257 uuid-1 snap-1.conf\ngood 3 259 uuid-3 -\n"
+            )
+        );
+    }
+
+    #[test]
+    fn lines_of_the_log_and_garbage() {
+        let rescue = parse("b-1 2 1 initrd root not found").unwrap();
+        assert_eq!((rescue.from, rescue.to.unwrap().number), (2, 1));
+        assert_eq!(
+            (rescue.who.as_str(), rescue.reason.as_str()),
+            ("initrd", "root not found")
+        );
+        for line in ["", "b-1", "b-1 x 1 initrd y", "b-1 2 1"] {
+            assert_eq!(parse(line), None, "{line}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Words that everybody shares: values without any I/O.
+
+pub mod cause;
+pub mod facts;
+pub mod finding;
+pub mod report;
+pub mod rescue;
+pub mod run_files;
+pub mod text;
+pub mod units;
