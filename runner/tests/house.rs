@@ -1,6 +1,8 @@
 //! The plan of the house (docs/ARCHITECTURE.md): a room uses only rooms below it, and no files go round in a circle.
 //! Read from the `use crate::…` and `super::…` lines, tests left out.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
