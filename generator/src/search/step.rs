@@ -6,7 +6,7 @@ use crate::check::Check;
 use crate::config::Config;
 use crate::finding::{Ignored, Warning};
 
-/// What happens during [`scan`].
+/// What happens during [`crate::scan`].
 #[derive(Debug)]
 pub enum Step<'a> {
     /// This directory or file is looked at next.
