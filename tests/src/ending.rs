@@ -14,6 +14,10 @@ use crate::mounted::wait_released;
 /// An orderly shutdown takes half a second.
 const END_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// PID 1 of systemd 257 was seen asleep with all jobs of a shutdown queued, until something woke it: a signal that it
+/// takes for the end of a child does.
+const NUDGE: Duration = Duration::from_secs(10);
+
 /// What systemd-nspawn exits with when the container asks for a reboot.
 const EXIT_REBOOT: i32 = 133;
 
@@ -56,9 +60,15 @@ impl Boot {
     /// Waits until the machine ends by itself.
     pub fn wait_end(mut self) -> Result<Ended> {
         let start = Instant::now();
+        let mut nudged = Instant::now();
         loop {
             if let Some(ended) = self.ended()? {
                 return Ok(ended);
+            }
+            if nudged.elapsed() > NUDGE {
+                // It may be gone just now.
+                let _ = self.signal("CHLD");
+                nudged = Instant::now();
             }
             if start.elapsed() > END_TIMEOUT {
                 bail!(
