@@ -14,8 +14,8 @@ use crate::mounted::wait_released;
 /// An orderly shutdown takes half a second.
 const END_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// PID 1 of systemd 257 was seen asleep with all jobs of a shutdown queued, until something woke it: a signal that it
-/// takes for the end of a child does.
+/// PID 1 of systemd 257 was seen asleep with all jobs of a shutdown queued, until a question woke it. A signal that it
+/// takes for the end of a child should do the same; it has not been seen yet.
 const NUDGE: Duration = Duration::from_secs(10);
 
 /// What systemd-nspawn exits with when the container asks for a reboot.
