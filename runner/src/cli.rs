@@ -59,7 +59,11 @@ pub enum Command {
         change: Option<crate::commands::bootloader::Change>,
     },
     /// Show the judged boots and the incidents
-    History,
+    History {
+        /// Print JSON, for programs
+        #[arg(long)]
+        json: bool,
+    },
     /// Acknowledge the incident: it moves to the history, and its ladder of actions begins anew
     Reset,
     /// Judge this boot and act on it (started by health-checker.service)

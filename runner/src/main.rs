@@ -64,7 +64,7 @@ fn dispatch(command: Option<Command>) -> Result<ExitCode> {
         Some(Command::Bootloader { json, change }) => {
             boot_loader::bootloader(&root, json, change.as_ref())
         }
-        Some(Command::History) => history::history(&root),
+        Some(Command::History { json }) => history::history(&root, json),
         Some(Command::Reset) => history::reset(&root),
         Some(Command::Run) => run::run(&root),
         Some(Command::Settle { timeout_sec }) => {

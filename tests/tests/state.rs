@@ -46,7 +46,7 @@ fn a_damaged_or_foreign_state_is_replaced_by_what_is_left_of_it() {
         "",
         "{\"version\": 1, \"known_good\": [{",
         "garbage \u{1}",
-        "{\"version\": 2}",
+        "{\"version\": 3}",
         "[]",
     ];
     for (count, damage) in damages.into_iter().enumerate() {
@@ -84,14 +84,10 @@ fn a_damaged_or_foreign_state_is_replaced_by_what_is_left_of_it() {
 fn an_emptied_state_or_one_that_says_things_twice() {
     let machine = known_good("emptied");
     for (text, about, is_damaged) in [
-        (
-            "{\"version\":1}",
-            "names no good snapshot that exists",
-            false,
-        ),
+        ("{\"version\":1}", "names nothing good that exists", false),
         (
             "{\"version\":1,\"known_good\":[{\"number\":7,\"id\":9,\"uuid\":\"gone\",\"settled\":true}]}",
-            "names no good snapshot that exists",
+            "names nothing good that exists",
             false,
         ),
         (

@@ -2,14 +2,16 @@
 
 use health_checks::Root;
 
+use super::snapshot::number_of;
+
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CommandLine {
+pub struct KernelLine {
     /// As written, quotes included.
     words: Vec<String>,
 }
 
-impl CommandLine {
+impl KernelLine {
     /// Reads it. A container sees the command line of its host in /proc/cmdline; its own is that of PID 1.
     pub fn read(root: &Root) -> Self {
         let container = root
@@ -59,7 +61,7 @@ impl CommandLine {
     /// Number of the snapshot that is mounted as `/`, if one is named. 'rootflags=' may be there more than once, each with
     /// several values; the last subvolume counts, as in mount(8).
     pub fn snapshot(&self) -> Option<u64> {
-        self.subvolume().and_then(|subvolume| number(&subvolume))
+        self.subvolume().and_then(|subvolume| number_of(&subvolume))
     }
 
     /// The subvolume that is mounted as `/`, if one is named, by path or (`subvolid=`) by id.
@@ -70,13 +72,6 @@ impl CommandLine {
         let (_, subvolume) = last.split_once('=')?;
         Some(subvolume.to_owned())
     }
-}
-
-/// `/@/.snapshots/3/snapshot`, `@/.snapshots/3/snapshot` and `.snapshots/3/snapshot` are number 3.
-fn number(subvolume: &str) -> Option<u64> {
-    let (rest, number) = subvolume.strip_suffix("/snapshot")?.rsplit_once('/')?;
-    let ours = rest == ".snapshots" || rest.ends_with("/.snapshots");
-    ours.then(|| number.parse().ok())?
 }
 
 /// Words end at blanks that are not quoted; quotes stay.
@@ -134,13 +129,13 @@ mod tests {
             ("systemd.rootflags=subvol=@/.snapshots/3/snapshot", None),
         ];
         for (text, number) in table {
-            assert_eq!(CommandLine::parse(text).snapshot(), number, "{text}");
+            assert_eq!(KernelLine::parse(text).snapshot(), number, "{text}");
         }
     }
 
     #[test]
     fn words_keep_their_quotes_and_values_do_not() {
-        let line = CommandLine::parse("a=1  b=\"x y\"\tc 'd=4' a=2\n");
+        let line = KernelLine::parse("a=1  b=\"x y\"\tc 'd=4' a=2\n");
         let words: Vec<&str> = line.words().collect();
         assert_eq!(words, ["a=1", "b=\"x y\"", "c", "'d=4'", "a=2"]);
         assert_eq!(line.value("a").unwrap(), "2");

@@ -4,6 +4,7 @@ mod bls;
 pub mod command_line;
 mod efi;
 mod grub;
+pub mod snapshot;
 
 use std::path::PathBuf;
 
@@ -11,11 +12,12 @@ use anyhow::{Result, bail};
 use health_checks::Root;
 use serde::Serialize;
 
-use crate::model::facts::SnapshotId;
+use crate::model::loader::{Look, Offer};
 use crate::sys::mountinfo::Mount;
-use command_line::CommandLine;
+use command_line::KernelLine;
 use efi::Variables;
 use grub::block::Block;
+use snapshot::SnapshotId;
 
 /// The boot loaders that are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -103,35 +105,40 @@ impl View {
     }
 }
 
-/// A new entry that can be tried: booted once, before a good one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
-    /// The new entry.
-    pub entry: String,
-    /// An entry of the booted snapshot.
-    pub good: String,
-    /// Starts that the new one has left. `None`: it is not counted.
-    pub tries_left: Option<u32>,
+impl From<&View> for Look {
+    fn from(view: &View) -> Self {
+        let id = |entry: &Option<Entry>| entry.as_ref().map(|entry| entry.id.clone());
+        let entries = view.entries.iter();
+        Self {
+            fell_back: view.fell_back,
+            booted: id(&view.booted),
+            default: id(&view.default),
+            one_shot: view.one_shot.clone(),
+            entries: entries
+                .map(|entry| (entry.id.clone(), entry.tries_left))
+                .collect(),
+        }
+    }
 }
 
 /// A boot loader.
 pub trait BootLoader {
     /// What it did and would do; `default` is the number of the snapshot that is the default subvolume. Never fails:
     /// what cannot be read is a warning.
-    fn view(&self, default: Option<u64>) -> View;
+    fn look(&self, default: Option<u64>) -> View;
 
     /// The boot was judged, whatever the verdict: what marks it as pending is cleared. Writes only what changes.
     ///
     /// # Errors
     /// When the loader takes the next boot for one more after a boot that died.
-    fn judged(&self, tries: u32) -> Result<()>;
+    fn mark_judged(&self, tries: u32) -> Result<()>;
 
     /// The boot is healthy: this snapshot, with its path from the top level of the file system, is where to fall back to,
     /// and never to the bad ones, which were rolled back from by somebody who could not say so.
     ///
     /// # Errors
     /// When the loader would fall back to another one.
-    fn good(&self, snapshot: &SnapshotId, subvolume: &str, bad: &[SnapshotId]) -> Result<()>;
+    fn mark_good(&self, snapshot: &SnapshotId, subvolume: &str, bad: &[SnapshotId]) -> Result<()>;
 
     /// The default subvolume was changed from `from` to `to`: makes the loader boot `to`, and never `from` by itself.
     /// Durable when this returns. Says what was done. `entry`, if it is known, is what `to` was booted with when it was
@@ -139,7 +146,7 @@ pub trait BootLoader {
     ///
     /// # Errors
     /// When the loader would not boot `to` next.
-    fn rolled_back(
+    fn set_default(
         &self,
         from: &SnapshotId,
         to: &SnapshotId,
@@ -148,7 +155,7 @@ pub trait BootLoader {
     ) -> Result<Vec<String>>;
 
     /// Whether it was told which entry to boot until it is told otherwise.
-    fn is_told(&self) -> bool {
+    fn has_default(&self) -> bool {
         false
     }
 
@@ -157,7 +164,7 @@ pub trait BootLoader {
     ///
     /// # Errors
     /// When that cannot be found out.
-    fn offer(
+    fn can_try(
         &self,
         _booted: &SnapshotId,
         _new: &SnapshotId,
@@ -170,7 +177,7 @@ pub trait BootLoader {
     ///
     /// # Errors
     /// When it is not so.
-    fn try_once(&self, _entry: &str, _good: &str) -> Result<()> {
+    fn set_one_shot(&self, _entry: &str, _good: &str) -> Result<()> {
         bail!("this boot loader tries nothing")
     }
 
@@ -178,7 +185,7 @@ pub trait BootLoader {
     ///
     /// # Errors
     /// When it is not so.
-    fn take(&self, _entry: &str, _good: &str) -> Result<bool> {
+    fn restore_default(&self, _entry: &str, _good: &str) -> Result<bool> {
         Ok(false)
     }
 
@@ -186,7 +193,7 @@ pub trait BootLoader {
     ///
     /// # Errors
     /// When it still is.
-    fn cancel(&self, _entry: &str) -> Result<()> {
+    fn unset_one_shot(&self, _entry: &str) -> Result<()> {
         Ok(())
     }
 }
@@ -195,7 +202,7 @@ pub trait BootLoader {
 /// alone proves nothing: GRUB of other distributions has one too.
 pub fn detect(root: &Root, mounts: &[Mount]) -> Box<dyn BootLoader> {
     let variables = Variables::new(root, mounts);
-    let command_line = CommandLine::read(root);
+    let command_line = KernelLine::read(root);
     match kind(&variables) {
         kind @ (Kind::SystemdBoot | Kind::Grub2Bls) => Box::new(bls::Bls {
             kind,
@@ -244,19 +251,19 @@ fn kind(variables: &Variables) -> Kind {
 struct NoBootLoader;
 
 impl BootLoader for NoBootLoader {
-    fn view(&self, _: Option<u64>) -> View {
+    fn look(&self, _: Option<u64>) -> View {
         View::empty(Kind::None)
     }
 
-    fn judged(&self, _: u32) -> Result<()> {
+    fn mark_judged(&self, _: u32) -> Result<()> {
         Ok(())
     }
 
-    fn good(&self, _: &SnapshotId, _: &str, _: &[SnapshotId]) -> Result<()> {
+    fn mark_good(&self, _: &SnapshotId, _: &str, _: &[SnapshotId]) -> Result<()> {
         Ok(())
     }
 
-    fn rolled_back(
+    fn set_default(
         &self,
         _: &SnapshotId,
         _: &SnapshotId,

@@ -10,7 +10,7 @@ use health_checks::Root;
 
 use super::efi::Variables;
 use super::{BootLoader, Kind, View, detect};
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
 
 const SYSTEMD_BOOT: &str = "systemd-boot 257.9";
 const ENTRIES: &str = "/efi/loader/entries";
@@ -74,8 +74,8 @@ impl System {
         detect(&self.root, &[])
     }
 
-    fn view(&self, default: u64) -> View {
-        self.loader().view(Some(default))
+    fn look(&self, default: u64) -> View {
+        self.loader().look(Some(default))
     }
 
     fn files(&self) -> Vec<String> {
@@ -89,7 +89,7 @@ impl System {
 
     fn roll_back(&self, from: u64, to: u64) -> anyhow::Result<Vec<String>> {
         self.loader()
-            .rolled_back(&snapshot(from), &snapshot(to), None, &|| {})
+            .set_default(&snapshot(from), &snapshot(to), None, &|| {})
     }
 }
 
@@ -104,16 +104,16 @@ fn snapshot(number: u64) -> SnapshotId {
 #[test]
 fn a_boot_loader_is_known_by_what_it_said_and_not_by_a_directory() {
     let system = System::new();
-    assert_eq!(system.view(1).kind, Kind::None);
+    assert_eq!(system.look(1).kind, Kind::None);
     system.entry("snap-1.conf", "root=x");
-    assert_eq!(system.view(1), View::empty(Kind::None));
+    assert_eq!(system.look(1), View::empty(Kind::None));
     fs::create_dir_all(system.root.join("/sys/firmware/efi/efivars")).unwrap();
     system.set("LoaderInfo", "GRUB 2.12");
-    assert_eq!(system.view(1).kind, Kind::None);
+    assert_eq!(system.look(1).kind, Kind::None);
     system.set("LoaderEntrySelected", "snap-1.conf");
-    assert_eq!(system.view(1).kind, Kind::Grub2Bls);
+    assert_eq!(system.look(1).kind, Kind::Grub2Bls);
     system.set("LoaderInfo", SYSTEMD_BOOT);
-    assert_eq!(system.view(1).kind, Kind::SystemdBoot);
+    assert_eq!(system.look(1).kind, Kind::SystemdBoot);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_healthy_boot_leaves_no_tries_to_what_was_rolled_back_from() {
     let good = |bad: &[SnapshotId]| {
         system
             .loader()
-            .good(&snapshot(1), "@/.snapshots/1/snapshot", bad)
+            .mark_good(&snapshot(1), "@/.snapshots/1/snapshot", bad)
     };
     good(&[]).unwrap();
     assert_eq!(system.files(), entries.map(|(file, _)| file));
@@ -150,7 +150,7 @@ fn the_view_names_what_was_booted_and_what_is_next() {
     system.entry("tool.conf", "quiet");
     system.set("LoaderEntrySelected", "snap-2.conf");
     system.set("LoaderBootCountPath", "\\loader\\entries\\snap-2+2-1.conf");
-    let view = system.view(2);
+    let view = system.look(2);
     let booted = view.booted.clone().unwrap();
     assert_eq!(
         (booted.id.as_str(), booted.snapshot),
@@ -176,7 +176,7 @@ fn the_view_names_what_was_booted_and_what_is_next() {
     )
     .unwrap();
     system.set("LoaderEntryDefault", "SNAP-1.conf");
-    let view = system.view(2);
+    let view = system.look(2);
     assert_eq!(view.booted.unwrap().tries_left, None);
     assert_eq!(view.default.unwrap().snapshot, Some(1));
     assert_eq!(view.tries, None);
@@ -190,7 +190,7 @@ fn grub_calls_entries_by_other_names() {
     system.set("LoaderEntrySelected", "snap-2+3");
     system.set("LoaderEntryDefault", "snap-1");
     system.set("LoaderEntryOneShot", "snap-2");
-    let view = system.view(2);
+    let view = system.look(2);
     assert_eq!(view.kind, Kind::Grub2Bls);
     let booted = view.booted.unwrap();
     assert_eq!(
@@ -206,7 +206,7 @@ fn grub_calls_entries_by_other_names() {
     assert_eq!(system.get("LoaderEntryOneShot"), None);
     // A title that GRUB would take as well is no entry that we know.
     system.set("LoaderEntryDefault", "openSUSE MicroOS");
-    let warnings = system.view(1).warnings;
+    let warnings = system.look(1).warnings;
     assert!(
         warnings[0].contains("there is no such boot entry"),
         "{warnings:?}"
@@ -216,7 +216,7 @@ fn grub_calls_entries_by_other_names() {
 #[test]
 fn what_cannot_be_found_out_is_a_warning() {
     let system = System::systemd_boot(&[]);
-    let warnings = system.view(1).warnings;
+    let warnings = system.look(1).warnings;
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(
         warnings[0].contains("'/efi', '/boot/efi', '/boot'"),
@@ -229,7 +229,7 @@ fn what_cannot_be_found_out_is_a_warning() {
     ] {
         let system = System::systemd_boot(&[("snap-1.conf", 1)]);
         system.set("LoaderEntryDefault", told);
-        let warnings = system.view(1).warnings;
+        let warnings = system.look(1).warnings;
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].contains(words), "{warnings:?}");
     }
@@ -263,11 +263,11 @@ fn another_entry_than_the_used_up_default_is_a_fall_back() {
         }
         system.set("LoaderEntrySelected", &format!("snap-{booted}.conf"));
         assert_eq!(
-            system.view(2).fell_back,
+            system.look(2).fell_back,
             fell_back,
             "{files:?} {told:?} {booted}"
         );
-        assert!(!system.loader().view(None).fell_back);
+        assert!(!system.loader().look(None).fell_back);
     }
 }
 
@@ -297,7 +297,7 @@ fn after_a_rollback_the_bad_entries_are_bad_and_the_default_is_a_good_one() {
         "k-6.9-1.conf",
     ];
     assert_eq!(system.files(), files);
-    assert_eq!(system.view(1).warnings, [""; 0]);
+    assert_eq!(system.look(1).warnings, [""; 0]);
 
     // Once more changes nothing.
     let said = system.roll_back(2, 1).unwrap();
@@ -338,7 +338,7 @@ fn a_good_snapshot_whose_tries_were_used_up_gets_rid_of_the_counter() {
 fn an_entry_that_follows_the_default_subvolume_boots_the_target_too() {
     let system = System::systemd_boot(&[]);
     system.entry("linux+0-3.conf", "root=UUID=1 quiet");
-    assert_eq!(system.view(7).entries[0].snapshot, Some(7));
+    assert_eq!(system.look(7).entries[0].snapshot, Some(7));
     system.roll_back(2, 1).unwrap();
     assert_eq!(system.files(), ["linux.conf"]);
     assert_eq!(system.get("LoaderEntryDefault").unwrap(), "linux.conf");

@@ -65,7 +65,7 @@ pub fn fell_into(unit: &str) -> String {
     format!("the boot fell into {mode} mode: see 'journalctl -b -p warning'")
 }
 
-/// A boot that did not settle fails a new snapshot if the boots of the known good one did settle.
+/// A boot that did not settle fails a new deployment if the boots of the known good one did settle.
 pub fn settled(settled: Option<&Settled>, state: &State, known_good: bool) -> Option<Outcome> {
     let (message, severity) = match settled {
         None => (
@@ -171,7 +171,8 @@ pub fn known(found: &Found, mounts: &[Mount]) -> Vec<KnownCheck> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::facts::{BootKey, SnapshotId};
+    use crate::model::deployment::{Deployment, Exists};
+    use crate::model::facts::BootKey;
     use crate::sys::mountinfo;
 
     const MOUNTED: &str =
@@ -205,11 +206,7 @@ mod tests {
             running: vec!["slow.service".to_owned()],
             ..Settled::default()
         };
-        let snapshot = SnapshotId {
-            number: 1,
-            id: 1,
-            uuid: String::new(),
-        };
+        let deployment = Deployment::numbered(1);
         for (usual, known_good, severity) in [
             (true, false, Severity::Required),
             (true, true, Severity::Wanted),
@@ -217,9 +214,9 @@ mod tests {
         ] {
             let mut state = State::default();
             state.commit(
-                crate::state::KnownGood::new(&snapshot, usual),
+                crate::state::KnownGood::new(&deployment, usual),
                 &BootKey::default(),
-                &|_| true,
+                &|_| Exists::Yes,
             );
             let finding = settled(Some(&late), &state, known_good).unwrap();
             assert_eq!(finding.severity, severity);

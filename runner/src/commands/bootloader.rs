@@ -10,10 +10,13 @@ use health_checks::text::sentence;
 use serde_json::{Value, json};
 
 use super::contradictions::{Around, contradictions, no_counting, no_panic_option};
-use crate::bootloader::{Entry, Kind, View, block, detect};
+use crate::bootloader::{Entry, Kind, View, block};
 use crate::commands::table::{Color, Table};
+use crate::deployment::boot_loader;
 use crate::machine::Machine;
 use crate::machine::trial::Shown;
+use crate::model::deployment::Exists;
+use crate::model::loader::Look;
 use crate::sys::mountinfo;
 
 /// What to do with GRUB's environment block.
@@ -43,7 +46,7 @@ pub fn bootloader(root: &Root, as_json: bool, change: Option<&Change>) -> Result
         None => {
             let machine = Machine::look(root)?;
             let view = look(&machine);
-            let trial = Shown::look(&machine, &view);
+            let trial = Shown::look(&machine, &Look::from(&view));
             let warnings: Vec<String> = view
                 .warnings
                 .iter()
@@ -95,22 +98,18 @@ fn apply(root: &Root, change: &Change) -> Result<()> {
 
 /// The boot loader of a machine; contradictions are among the warnings.
 pub fn look(machine: &Machine) -> View {
-    let snapshots = machine.snapshots.as_ref();
-    let default = machine.default_id.and_then(|id| {
-        let booted = machine.booted().filter(|booted| booted.id == id).cloned();
-        let default = booted.or_else(|| {
-            snapshots?
-                .all()
-                .into_iter()
-                .find(|snapshot| snapshot.id == id)
-        });
-        Some(default?.number)
-    });
-    let bad = machine.state.bad.iter().map(|bad| &bad.snapshot);
-    let bad = bad.filter(|bad| snapshots.is_some_and(|all| all.exists(bad)));
-    let mut around = Around::look(&machine.root, default, bad.map(|bad| bad.number).collect());
-    let mut view = detect(&machine.root, &machine.mounts).view(default);
-    around.on_trial = machine.state.trial.is_some() && Shown::look(machine, &view).is_some();
+    let mut view = boot_loader(&machine.root, &machine.mounts, machine.next.as_ref());
+    let bad = machine.state.bad.iter().map(|bad| &bad.deployment);
+    let bad = bad.filter(|bad| machine.exists(bad) == Exists::Yes);
+    let around = Around {
+        on_trial: machine.state.trial.is_some()
+            && Shown::look(machine, &Look::from(&view)).is_some(),
+        ..Around::look(
+            &machine.root,
+            machine.next.as_ref().map(|next| next.name().to_owned()),
+            bad.map(|bad| bad.name().to_owned()).collect(),
+        )
+    };
     let contradictions = contradictions(&view, &around);
     view.warnings.extend(contradictions);
     view

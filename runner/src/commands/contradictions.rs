@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use health_checks::Root;
 
-use crate::bootloader::command_line::CommandLine;
+use crate::bootloader::command_line::KernelLine;
 use crate::bootloader::{Kind, View};
+use crate::deployment;
 use crate::sys::mountinfo;
 use health_checks::unit_files::{Presence, links, presence};
 
@@ -17,10 +18,10 @@ pub const COMMAND_LINE: &str = "/proc/cmdline";
 /// What is known of the snapshots, and of our service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Around {
-    /// Number of the snapshot that is the default subvolume.
-    pub default: Option<u64>,
-    /// Numbers of the snapshots that were rolled back from.
-    pub bad: Vec<u64>,
+    /// Name of the snapshot that is the default subvolume.
+    pub default: Option<String>,
+    /// Names of the snapshots that were rolled back from.
+    pub bad: Vec<String>,
     /// What masks the runner.
     pub masked: Option<PathBuf>,
     /// Whether boot-complete.target requires the runner.
@@ -31,7 +32,7 @@ pub struct Around {
 
 impl Around {
     /// Looks at the runner.
-    pub fn look(root: &Root, default: Option<u64>, bad: Vec<u64>) -> Self {
+    pub fn look(root: &Root, default: Option<String>, bad: Vec<String>) -> Self {
         Self {
             default,
             bad,
@@ -49,8 +50,9 @@ impl Around {
 pub fn contradictions(view: &View, around: &Around) -> Vec<String> {
     let mut warnings = Vec::new();
     if let Some(entry) = &view.default {
-        let why = match (entry.snapshot, entry.tries_left) {
-            (Some(number), _) if around.bad.contains(&number) => Some(format!(
+        let name = entry.snapshot.map(|number| number.to_string());
+        let why = match (&name, entry.tries_left) {
+            (Some(number), _) if around.bad.contains(number) => Some(format!(
                 "of snapshot {number}, which was rolled back from as bad"
             )),
             (_, Some(0)) => Some("which has no tries left and is booted all the same".to_owned()),
@@ -62,8 +64,8 @@ pub fn contradictions(view: &View, around: &Around) -> Vec<String> {
                 entry.id
             )
         }));
-        if let (Some(boots), Some(default)) = (entry.snapshot, around.default)
-            && boots != default
+        if let (Some(boots), Some(default)) = (name, &around.default)
+            && boots != *default
             && !around.on_trial
         {
             warnings.push(format!(
@@ -97,13 +99,11 @@ pub fn no_panic_option(root: &Root) -> Option<String> {
         .is_ok();
     let line = root.join(COMMAND_LINE);
     let mounts = std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default();
-    let mounts = mountinfo::parse(&mounts);
-    let number =
-        mountinfo::root_mount(&mounts).and_then(|mount| mountinfo::snapshot_number(&mount.root));
-    if container || number.is_none() || !Path::new(&line).exists() {
+    let nothing_to_go_back_to = !deployment::is_booted(&mountinfo::parse(&mounts));
+    if container || nothing_to_go_back_to || !Path::new(&line).exists() {
         return None;
     }
-    CommandLine::read(root).value("panic").is_none().then(|| {
+    KernelLine::read(root).value("panic").is_none().then(|| {
         "has no 'panic=': a kernel that panics stands still and nothing can be rolled back; add 'panic=30', for example"
             .to_owned()
     })
@@ -144,7 +144,7 @@ mod tests {
 
     fn around(default: u64) -> Around {
         Around {
-            default: Some(default),
+            default: Some(default.to_string()),
             bad: Vec::new(),
             masked: None,
             required: true,
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn each_contradiction_is_named() {
         let bad = Around {
-            bad: vec![3],
+            bad: vec!["3".to_owned()],
             ..around(3)
         };
         only(

@@ -5,36 +5,58 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use health_checks::Root;
+use serde_json::{Value, json};
 
+use crate::commands::published::published;
 use crate::commands::status;
 use crate::commands::table::{Color, Table};
 use crate::course::login;
 use crate::machine::Machine;
+use crate::model::deployment::Deployment;
 use crate::model::facts::Action;
 use crate::model::report::Report;
 use crate::model::text::time;
-use crate::state::runtime;
+use crate::state::incident::Incident;
+use crate::state::{State, runtime};
 use crate::sys::bus::Manager;
 
 /// Shows the judged boots, newest first, and the incidents.
 ///
 /// # Errors
 /// When nobody reads the output.
-pub fn history(root: &Root) -> Result<ExitCode> {
+pub fn history(root: &Root, as_json: bool) -> Result<ExitCode> {
     let machine = Machine::look(root)?;
     for warning in &machine.warnings {
         log::warn!("{warning}");
     }
-    let state = &machine.state;
     let mut out = io::stdout().lock();
+    match as_json {
+        true => writeln!(out, "{:#}", to_json(&machine.state))?,
+        false => print(&machine.state, &mut out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `boots` and `incidents`, newest first.
+fn to_json(state: &State) -> Value {
+    let incidents: Vec<&Incident> = state.incident.iter().chain(&state.past).collect();
+    json!({
+        "version": 1,
+        "boots": published(&state.history),
+        "incidents": published(&incidents),
+    })
+}
+
+fn print(state: &State, out: &mut impl Write) -> io::Result<()> {
     let mut table = Table::new(&["JUDGED", "SNAPSHOT", "VERDICT", "ACTION", "FAILED"]);
     for boot in &state.history {
         table.row(vec![
             (time(boot.at), Color::Plain),
             (
-                boot.snapshot
+                boot.deployment
                     .as_ref()
-                    .map_or_else(|| "-".to_owned(), |snapshot| snapshot.number.to_string()),
+                    .map_or("-", Deployment::name)
+                    .to_owned(),
                 Color::Plain,
             ),
             (
@@ -56,13 +78,13 @@ pub fn history(root: &Root) -> Result<ExitCode> {
     if table.is_empty() {
         writeln!(out, "No boot has been judged yet")?;
     } else {
-        table.print(&mut out)?;
+        table.print(out)?;
     }
     for incident in state.incident.iter().chain(&state.past) {
         writeln!(out)?;
-        status::print_incident(incident, &mut out)?;
+        status::print_incident(incident, out)?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Acknowledges the incident.

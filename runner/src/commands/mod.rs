@@ -8,6 +8,7 @@ pub mod follow;
 pub mod history;
 pub mod list;
 pub mod new;
+pub mod published;
 pub mod status;
 pub mod suggest;
 pub mod table;

@@ -12,10 +12,14 @@ use crate::bootloader::View;
 use crate::checks::observe;
 use crate::commands::bootloader as show;
 use crate::commands::check::table;
+use crate::commands::published::published;
 use crate::commands::table::Color;
+use crate::deployment::{self, to_json_of_kind};
 use crate::machine::Machine;
 use crate::machine::trial::Shown;
-use crate::model::facts::{Action, Outcome, SnapshotId, Verdict};
+use crate::model::deployment::{Deployment, Exists};
+use crate::model::facts::{Action, Outcome, Verdict};
+use crate::model::loader::Look;
 use crate::model::report::Report;
 use crate::model::text::time;
 use crate::state::incident::{Incident, Progress};
@@ -118,29 +122,35 @@ pub fn is_judging(manager: &Manager) -> Result<bool> {
 
 fn to_json(machine: &Machine, now: &Now, loader: &View) -> Value {
     let snapshot = machine.booted().map(|booted| {
-        json!({
-            "number": booted.number,
-            "id": booted.id,
-            "uuid": booted.uuid,
-            "default": machine.is_default(),
-            "known_good": machine.state.is_known_good(booted),
-        })
+        let mut snapshot = to_json_of_kind(booted);
+        snapshot["default"] = machine.is_default().into();
+        snapshot["known_good"] = machine.state.is_known_good(booted).into();
+        snapshot
     });
+    let good = machine.state.known_good.iter();
+    let good = good.map(|known| to_json_of_kind(&known.deployment));
+    let bad = machine.state.bad.iter();
+    let bad = bad.map(|bad| to_json_of_kind(&bad.deployment));
     json!({
         "version": 1,
         "verdict": now.verdict,
         "boot_id": machine.boot.boot_id,
+        "deployment": machine.booted().map(deployment::to_json),
         "snapshot": snapshot,
-        "known_good": machine.state.known_good.iter().map(|known| &known.snapshot).collect::<Vec<_>>(),
+        "known_good": good.collect::<Vec<_>>(),
         "boot_loader": show::to_json(loader),
-        "trial": Shown::to_json(Shown::look(machine, loader).as_ref()),
-        "bad": machine.state.bad.iter().map(|bad| &bad.snapshot).collect::<Vec<_>>(),
+        "trial": Shown::to_json(shown(machine, loader).as_ref()),
+        "bad": bad.collect::<Vec<_>>(),
         "checks": now.checks,
         "action": now.action,
         "why": now.why,
         "warnings": now.warnings,
-        "incident": machine.state.incident,
+        "incident": published(&machine.state.incident),
     })
+}
+
+fn shown(machine: &Machine, loader: &View) -> Option<Shown> {
+    Shown::look(machine, &Look::from(loader))
 }
 
 fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> io::Result<()> {
@@ -155,26 +165,19 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
         sentence(&now.why)
     )?;
     match machine.booted() {
-        Some(booted) => writeln!(out, " Snapshot: {}", describe(machine, booted))?,
+        Some(booted) => writeln!(out, "{:>9}: {}", kind_of(booted), describe(machine, booted))?,
         None => writeln!(
             out,
             " Snapshot: none (this system was not booted from a snapshot)"
         )?,
     }
-    let exists = |snapshot| {
-        machine
-            .snapshots
-            .as_ref()
-            .is_some_and(|snapshots| snapshots.exists(snapshot))
-    };
-    let good = machine
-        .state
-        .known_good
-        .iter()
-        .map(|known| match exists(&known.snapshot) {
-            true => known.snapshot.number.to_string(),
-            false => format!("{} (deleted)", known.snapshot.number),
-        });
+    let good = machine.state.known_good.iter().map(|known| {
+        let name = known.deployment.name();
+        match machine.exists(&known.deployment) {
+            Exists::Yes | Exists::Unknown => name.to_owned(),
+            Exists::No => format!("{name} (deleted)"),
+        }
+    });
     let good: Vec<String> = good.collect();
     writeln!(
         out,
@@ -185,18 +188,19 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
             good.join(", ")
         }
     )?;
-    for bad in machine.state.bad.iter().filter(|bad| exists(&bad.snapshot)) {
+    let bad = machine.state.bad.iter();
+    for bad in bad.filter(|bad| machine.exists(&bad.deployment) != Exists::No) {
         writeln!(
             out,
             "      Bad: {} ({})",
-            bad.snapshot.number,
+            bad.deployment.name(),
             sentence(&bad.reason)
         )?;
     }
     if let Some(summary) = show::summary(loader) {
         writeln!(out, "   Loader: {}", sentence(&summary))?;
     }
-    if let Some(trial) = Shown::look(machine, loader) {
+    if let Some(trial) = shown(machine, loader) {
         writeln!(out, "    Trial: {}", sentence(&trial.text()))?;
     }
     for warning in &now.warnings {
@@ -224,7 +228,15 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
     Ok(())
 }
 
-fn describe(machine: &Machine, booted: &SnapshotId) -> String {
+/// The kind of a label: `Snapshot`.
+fn kind_of(deployment: &Deployment) -> String {
+    let kind = deployment.label.split(' ').next().unwrap_or_default();
+    let mut letters = kind.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}
+
+fn describe(machine: &Machine, booted: &Deployment) -> String {
     let default = if machine.is_default() {
         "the default"
     } else {
@@ -235,7 +247,7 @@ fn describe(machine: &Machine, booted: &SnapshotId) -> String {
     } else {
         "not known to be good"
     };
-    format!("{} ({default}, {good})", booted.number)
+    format!("{} ({default}, {good})", booted.name())
 }
 
 /// An incident in full: what failed, what it said, what was done.
@@ -245,17 +257,17 @@ fn describe(machine: &Machine, booted: &SnapshotId) -> String {
 pub fn print_incident(incident: &Incident, out: &mut impl Write) -> io::Result<()> {
     let end = match &incident.ended {
         None => Color::Red.paint("open"),
-        Some(end) => match &end.snapshot {
-            Some(snapshot) => format!("ended by a healthy boot of {snapshot}"),
+        Some(end) => match &end.deployment {
+            Some(deployment) => format!("ended by a healthy boot of {deployment}"),
             None => "ended by a healthy boot".to_owned(),
         },
     };
     writeln!(out, "Incident of {}: {end}", time(incident.at))?;
     for check in &incident.failed {
         let at = check
-            .snapshot
+            .deployment
             .as_ref()
-            .map(|snapshot| format!(" in {snapshot}"))
+            .map(|deployment| format!(" in {deployment}"))
             .unwrap_or_default();
         writeln!(
             out,

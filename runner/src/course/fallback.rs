@@ -1,33 +1,27 @@
-//! A boot that the boot loader began because it had given up on the default snapshot: what it did for one boot becomes
-//! lasting, as a rollback like any other. Otherwise the next boot would begin with the bad snapshot again.
+//! A boot that the boot loader began because it had given up on the default deployment: what it did for one boot becomes
+//! lasting, as a rollback like any other. Otherwise the next boot would begin with the bad deployment again.
 
 use super::Course;
-use crate::deployment::snapper::rescue;
-use crate::model::facts::{Action, CheckResult, SnapshotId, Verdict};
-use crate::model::finding::Finding;
+use crate::model::deployment::Deployment;
+use crate::model::facts::{Action, CheckResult};
 use crate::model::text::count;
 use crate::model::units::ARM;
-use crate::policy::Standing;
-use crate::state::attempts::End;
+use crate::state::attempts::Ending;
 use crate::state::incident::FailedCheck;
 use crate::sys::{journal, messages};
 
 impl Course<'_> {
-    /// Makes the booted snapshot the default, if it is known good, or healthy now.
-    pub(super) fn stay(&mut self, finding: &Finding) {
-        let good = matches!(finding.verdict, Verdict::Healthy | Verdict::Degraded);
-        if self.restraint.is_some() || !(good || self.machine.standing() == Standing::KnownGood) {
-            return;
-        }
+    /// Makes the booted deployment the default.
+    pub(super) fn stay(&mut self) {
         let (Some(from), Some(booted)) = (
             self.machine.fallen_from.take(),
             self.machine.booted().cloned(),
         ) else {
             return;
         };
-        log::error!(MESSAGE_ID = messages::FELL_BACK, SNAPSHOT = from.number.to_string().as_str(); "the boot loader gave up on {from} and booted {booted}, which becomes the default");
+        log::error!(MESSAGE_ID = messages::FELL_BACK, SNAPSHOT = from.name(); "the boot loader gave up on {from} and booted {booted}, which becomes the default");
         self.record_fall(&from, &booted);
-        // The intent, as for each rollback; from a snapshot that was never healthy also without one.
+        // The intent, as for each rollback; from a deployment that was never healthy also without one.
         if !self.save() && self.machine.state.is_known_good(&from) {
             log::error!(
                 "it does not: that cannot be written down, so the next boot begins with {from} again"
@@ -35,14 +29,14 @@ impl Course<'_> {
             return;
         }
         self.roll_back(&from, &booted);
-        let snapshots = self.machine.snapshots.as_ref();
-        self.machine.default_id = snapshots.and_then(|snapshots| snapshots.default_id().ok());
+        let deployments = self.machine.deployments.as_ref();
+        self.machine.next = deployments.and_then(|all| all.next().ok()?);
     }
 
-    fn record_fall(&mut self, from: &SnapshotId, booted: &SnapshotId) {
+    fn record_fall(&mut self, from: &Deployment, booted: &Deployment) {
         let boot = self.machine.boot.clone();
         let state = &mut self.machine.state;
-        let died = state.unjudged(from, &boot, End::None);
+        let died = state.unjudged(from, &boot, Ending::None);
         state.note_died(from, &died, crate::sys::boot::seconds_since_1970());
         let attempts = match died.len() {
             // It never came as far as to be counted by us.
@@ -52,7 +46,7 @@ impl Course<'_> {
         let last = died.first();
         let failed = FailedCheck {
             boot: last.unwrap_or(&boot).clone(),
-            snapshot: Some(from.clone()),
+            deployment: Some(from.clone()),
             name: "boot".to_owned(),
             unit: ARM.to_owned(),
             result: CheckResult::Error,
@@ -69,17 +63,15 @@ impl Course<'_> {
     }
 
     /// For the initrd and the rescue program: whether to go back, and where to.
-    pub(super) fn keep_rescue_file(&mut self, state_is_saved: bool) {
+    pub(super) fn tell_rescue(&mut self, state_is_saved: bool) {
         let machine = &*self.machine;
-        let Some(snapshots) = machine.snapshots.as_ref() else {
+        let Some(deployments) = machine.deployments.as_ref() else {
             return;
         };
-        let kept = rescue::keep(snapshots, &machine.config, &machine.state.known_good);
+        let wrong = deployments.tell_rescue(&machine.config, &machine.state.known_good);
         if state_is_saved {
-            rescue::forget(snapshots);
+            deployments.forget_rescues();
         }
-        if let Err(error) = kept {
-            self.warn(format!("{error:#}"));
-        }
+        wrong.into_iter().for_each(|error| self.warn(error));
     }
 }

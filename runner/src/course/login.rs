@@ -67,7 +67,7 @@ fn text(verdict: Verdict, checks: &[Outcome], incident: Option<&Incident>) -> Op
 fn came_back(incident: &Incident) -> String {
     let rollback = incident.step(Action::Rollback);
     let target = rollback.and_then(|step| step.target.as_ref());
-    let how = match (target, &incident.snapshot) {
+    let how = match (target, &incident.deployment) {
         (Some(target), Some(from)) => format!("was rolled back from {from} to {target}"),
         (Some(target), None) => format!("was rolled back to {target}"),
         (None, _) => "was unhealthy and came back".to_owned(),
@@ -84,7 +84,8 @@ fn came_back(incident: &Incident) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::facts::{BootKey, Severity, SnapshotId};
+    use crate::model::deployment::Deployment;
+    use crate::model::facts::{BootKey, Severity};
 
     #[test]
     fn an_unhealthy_boot_names_what_failed_and_a_healthy_one_is_silent() {
@@ -104,13 +105,9 @@ mod tests {
     fn a_rollback_is_shown_until_it_is_acknowledged_and_then_taken_away() {
         let directory = tempfile::tempdir().unwrap();
         let root = Root::at(directory.path());
-        let snapshot = |number| SnapshotId {
-            number,
-            id: number,
-            uuid: String::new(),
-        };
-        let mut incident = Incident::new(&BootKey::default(), Some(&snapshot(2)));
-        incident.intend(Action::Rollback, &BootKey::default(), Some(&snapshot(1)));
+        let deployment = Deployment::numbered;
+        let mut incident = Incident::new(&BootKey::default(), Some(&deployment(2)));
+        incident.intend(Action::Rollback, &BootKey::default(), Some(&deployment(1)));
         show(&root, Verdict::Healthy, &[], Some(&incident));
         for file in FILES {
             let text = fs::read_to_string(root.join(file)).unwrap();

@@ -10,17 +10,17 @@ mod trial;
 
 use anyhow::Result;
 use health_checks::Found;
-use health_checks::config::Rung;
 
 use crate::checks::findings;
-use crate::deployment::snapper::rollback::{self, Tools};
+use crate::deployment::Tools;
 use crate::machine::Machine;
 use crate::machine::ladder::explain;
-use crate::model::facts::{Action, SnapshotId, Verdict};
+use crate::model::deployment::Deployment;
+use crate::model::facts::{Action, Verdict};
 use crate::model::finding::{Finding, Next, Stage};
 use crate::model::report::Report;
 use crate::model::units::RUNNER;
-use crate::policy::{Decision, Facts, Judged, Record, Restraint, Standing, Step, Why, decide};
+use crate::policy::{Decision, Facts, Record, Restraint, Standing, Why, decide};
 use crate::state::incident::Progress;
 use crate::state::runtime;
 use crate::sys::bus::Manager;
@@ -47,12 +47,14 @@ impl Course<'_> {
     /// # Errors
     /// When the machine should be rebooted and cannot.
     pub fn follow(&mut self, finding: &Finding) -> Result<Next> {
-        self.stay(finding);
         self.follow_trial();
         let mut record = Record::Durable;
         loop {
-            let decision = self.decision(finding, record);
-            let (action, step) = match decision {
+            let (action, step) = match decide(&self.facts(finding, record)) {
+                Decision::Stay => {
+                    self.stay();
+                    continue;
+                }
                 Decision::Commit => return Ok(self.commit(finding)),
                 Decision::Report(why) => return Ok(self.report_only(finding, why)),
                 Decision::Restart => (Action::Restart, None),
@@ -73,6 +75,7 @@ impl Course<'_> {
                 }
             }
             fail_point::reached("intended");
+            self.tell_judged();
             self.report(
                 finding,
                 action,
@@ -105,49 +108,23 @@ impl Course<'_> {
         }
     }
 
-    /// What the policy says.
-    pub fn decision(&self, finding: &Finding, record: Record) -> Decision {
-        decide(&self.facts(finding, record))
+    /// Whether all that is left is to go back. Early in a boot, nothing else helps.
+    pub fn goes_back(&self, finding: &Finding) -> bool {
+        let facts = Facts {
+            // That it may stay is no reason to go back.
+            fell_back: false,
+            ..self.facts(finding, Record::Durable)
+        };
+        decide(&facts) == Decision::Rollback
     }
 
     fn facts(&self, finding: &Finding, record: Record) -> Facts {
-        let incident = self.machine.state.open_incident();
-        let standing = self.machine.standing();
-        let ladder = self.machine.ladder(standing);
-        let on_ladder = |rung, step| match ladder.has(rung) {
-            true => step,
-            false => Step::Spent,
-        };
-        let restart = incident.map_or(Step::Available, |incident| incident.restart());
-        Facts {
-            judged: match finding.verdict {
-                Verdict::Healthy | Verdict::Degraded => Judged::Good,
-                Verdict::Unhealthy => Judged::Bad,
-                Verdict::Pending | Verdict::Unknown => Judged::Unjudged,
-            },
-            restraint: self.restraint,
-            standing,
-            record,
-            // Without a verdict there is nothing that could be judged again.
-            restart: match finding.verdict {
-                Verdict::Pending | Verdict::Unknown => Step::Spent,
-                _ => on_ladder(Rung::Restart, restart),
-            },
-            // Early, there was just one, and there is nothing to stop yet.
-            reboot: match self.stage {
-                Stage::Early => Step::Spent,
-                Stage::NoBus | Stage::System => self.machine.reboot(&finding.checks),
-            },
-            rollback: on_ladder(Rung::Rollback, self.machine.rollback()),
-            stop: match self.stage {
-                Stage::Early => Step::Spent,
-                Stage::NoBus | Stage::System => on_ladder(Rung::Stop, Step::Available),
-            },
-        }
+        self.machine
+            .facts(finding, self.stage, self.restraint, record)
     }
 
     /// `Some`: done. `None`: it failed, the ladder goes on.
-    fn act(&mut self, action: Action, target: Option<&SnapshotId>) -> Result<Option<Next>> {
+    fn act(&mut self, action: Action, target: Option<&Deployment>) -> Result<Option<Next>> {
         match (action, target) {
             (Action::Restart, _) => Ok(Some(Next::RestartServices)),
             (Action::Rollback, Some(target)) => {
@@ -182,8 +159,8 @@ impl Course<'_> {
         Ok(Some(Next::Rebooting))
     }
 
-    fn roll_back(&mut self, from: &SnapshotId, target: &SnapshotId) -> bool {
-        let Some(snapshots) = self.machine.snapshots.as_ref() else {
+    fn roll_back(&mut self, from: &Deployment, target: &Deployment) -> bool {
+        let Some(deployments) = self.machine.deployments.as_ref() else {
             return false;
         };
         lease::status(&format!("Rolling back to {target}"));
@@ -191,15 +168,8 @@ impl Course<'_> {
             Stage::Early | Stage::NoBus => Tools::WithoutBus,
             Stage::System => Tools::All,
         };
-        let rolled_back = match snapshots.exists(target) {
-            true => rollback::roll_back(snapshots, target, tools, &lease::renew),
-            false => Err(anyhow::anyhow!("{target} does not exist any more")),
-        };
-        let rolled_back = rolled_back.and_then(|mut details| {
-            fail_point::reached("default-set");
-            details.extend(self.tell_rolled_back(from, target)?);
-            Ok(details)
-        });
+        let entry = self.machine.state.entry_of(target);
+        let rolled_back = deployments.set_next(from, target, entry, tools, &lease::renew);
         match rolled_back {
             Ok(details) => {
                 fail_point::reached("rolled-back");
@@ -240,7 +210,7 @@ impl Course<'_> {
             Why::Restrained(Restraint::NotDefault) => (true, false),
             Why::Restrained(_) | Why::Unrecordable | Why::LadderEnds => (true, true),
         };
-        if good && why == Why::Restrained(Restraint::NotASnapshot) {
+        if good && why == Why::Restrained(Restraint::NothingToGoBackTo) {
             let boot = self.machine.boot.clone();
             self.machine.state.checks = findings::known(self.found, &self.machine.mounts);
             if let Some(incident) = self
@@ -263,6 +233,7 @@ impl Course<'_> {
         if !good {
             log::warn!(MESSAGE_ID = messages::REPORT_ONLY, HEALTH_ACTION = "none", OBJECT_SYSTEMD_UNIT = RUNNER; "nothing is done about it: {reason}");
         }
+        self.tell_judged();
         self.report(finding, Action::None, format!("only reported: {reason}"));
         if good { Next::Healthy } else { Next::Unhealthy }
     }
@@ -272,13 +243,12 @@ impl Course<'_> {
             // It is about an earlier boot; this one may still be judged.
             return;
         }
-        self.tell_judged();
         let report = Report {
             boot: self.machine.boot.clone(),
             verdict: finding.verdict,
             action,
             why,
-            snapshot: self.machine.booted().cloned(),
+            deployment: self.machine.booted().cloned(),
             checks: finding.checks.clone(),
             warnings: self.machine.warnings.clone(),
         };
@@ -300,7 +270,7 @@ impl Course<'_> {
     }
 
     /// Says what is going to be done, in the words that administrators of health-checker 1.x know.
-    fn why(&self, action: Action, target: Option<&SnapshotId>, standing: Standing) -> String {
+    fn why(&self, action: Action, target: Option<&Deployment>, standing: Standing) -> String {
         let booted = self
             .machine
             .booted()
@@ -309,11 +279,7 @@ impl Course<'_> {
             Standing::New => "was never healthy",
             Standing::KnownGood => "was healthy before",
         };
-        let snapshot = self
-            .machine
-            .booted()
-            .map(|booted| booted.number.to_string())
-            .unwrap_or_default();
+        let name = self.machine.booted().map_or("", Deployment::name);
         let (id, text) = match (action, target) {
             (Action::Rollback, Some(target)) => (
                 messages::ROLLBACK,
@@ -338,7 +304,7 @@ impl Course<'_> {
                 ),
             ),
         };
-        log::warn!(MESSAGE_ID = id, HEALTH_ACTION = action.as_str(), SNAPSHOT = snapshot.as_str(), OBJECT_SYSTEMD_UNIT = RUNNER; "{text}");
+        log::warn!(MESSAGE_ID = id, HEALTH_ACTION = action.as_str(), SNAPSHOT = name, OBJECT_SYSTEMD_UNIT = RUNNER; "{text}");
         text
     }
 }

@@ -1,10 +1,10 @@
-//! What the course of a boot leaves on disk: the incident, the intent, the known good snapshot, the history.
+//! What the course of a boot leaves on disk: the incident, the intent, the known good deployment, the history.
 
 use super::Course;
 use crate::checks::findings;
-use crate::deployment::snapper::marks::{self, Mark};
-use crate::deployment::snapper::note;
-use crate::model::facts::{Action, SnapshotId};
+use crate::deployment::remove_notes;
+use crate::model::deployment::{Deployment, Exists};
+use crate::model::facts::Action;
 use crate::model::finding::{Finding, Next};
 use crate::model::run_files::Settled;
 use crate::model::text::failed_names;
@@ -27,22 +27,22 @@ impl Course<'_> {
 
     /// The next boot is to know why it is not the one that it should have been.
     fn leave_note(&mut self) {
-        let (Some(snapshots), Some(incident)) =
-            (&self.machine.snapshots, &self.machine.state.incident)
+        let (Some(deployments), Some(incident)) =
+            (&self.machine.deployments, &self.machine.state.incident)
         else {
             return;
         };
-        if let Err(error) = note::leave(snapshots, incident) {
+        if let Err(error) = deployments.leave_note(incident) {
             self.warn(format!("{error:#}"));
         }
     }
 
-    /// The intent, with what failed; a rollback marks the booted snapshot as bad.
+    /// The intent, with what failed; a rollback marks the booted deployment as bad.
     pub(super) fn write_down(
         &mut self,
         finding: &Finding,
         action: Action,
-        target: Option<&SnapshotId>,
+        target: Option<&Deployment>,
     ) {
         self.record_incident(finding);
         let boot = self.machine.boot.clone();
@@ -70,7 +70,7 @@ impl Course<'_> {
             .filter(|check| check.result.is_bad())
             .map(|check| FailedCheck {
                 boot: of.clone(),
-                snapshot: booted.clone(),
+                deployment: booted.clone(),
                 name: check.name.clone(),
                 unit: check.unit.clone(),
                 result: check.result,
@@ -92,7 +92,7 @@ impl Course<'_> {
         let record = BootRecord {
             boot: self.machine.boot.clone(),
             at: crate::sys::boot::seconds_since_1970(),
-            snapshot: self.machine.booted().cloned(),
+            deployment: self.machine.booted().cloned(),
             verdict: finding.verdict,
             failed: failed_names(&finding.checks),
             action,
@@ -108,10 +108,12 @@ impl Course<'_> {
         let settled = runtime::read::<Settled>(&self.machine.root, runtime::SETTLED)
             .is_some_and(|settled| settled.boot == boot && settled.settled);
         let was_open = self.machine.state.open_incident().is_some();
-        let snapshots = self.machine.snapshots.as_ref();
-        let exists = |snapshot: &SnapshotId| snapshots.is_some_and(|all| all.exists(snapshot));
+        let deployments = self.machine.deployments.as_deref();
+        let exists = |deployment: &Deployment| {
+            deployments.map_or(Exists::Unknown, |all| all.exists(deployment))
+        };
         let mut bad = self.machine.state.bad_of_incident();
-        bad.retain(|snapshot| exists(snapshot) && *snapshot != booted);
+        bad.retain(|deployment| exists(deployment) == Exists::Yes && *deployment != booted);
         let good = KnownGood {
             entry: self.machine.entry.clone(),
             ..KnownGood::new(&booted, settled)
@@ -120,39 +122,28 @@ impl Course<'_> {
         self.machine.state.checks = findings::known(self.found, &self.machine.mounts);
         self.remember(finding, Action::None);
         let saved = self.save();
-        if let Err(error) = self.machine.store.save_legacy(&booted) {
-            self.warn(format!("{error:#}"));
-        }
-        self.keep_rescue_file(saved);
+        self.tell_rescue(saved);
         if was_open {
             log::info!("the incident is over; acknowledge it with 'health-checker reset'");
         }
         // Before snapper is called, which may take its time: if we die there, the fail-safe must know that all is well.
         let recorded = format!("{booted} is recorded as known good");
+        self.tell_judged();
         self.report(finding, Action::None, recorded.clone());
         fail_point::reached("recorded");
         let told = self.tell_good(&booted, &bad) & self.end_trial(&booted);
-        if !self.mark(&booted, &released) || !told {
+        if !self.keep(&released) || !told {
             self.report(finding, Action::None, recorded);
         }
         Next::Healthy
     }
 
     /// Whether everything could be marked; if not, there are new warnings.
-    fn mark(&mut self, good: &SnapshotId, released: &[SnapshotId]) -> bool {
-        let Some(snapshots) = self.machine.snapshots.as_ref() else {
-            return true;
-        };
-        let mut failed = Vec::new();
-        let marks = std::iter::once((good, Mark::Good))
-            .chain(released.iter().map(|old| (old, Mark::Released)));
-        for (snapshot, mark) in marks.filter(|(snapshot, _)| snapshots.exists(snapshot)) {
-            if let Err(error) = marks::set(snapshots, snapshot.number, mark, &lease::renew) {
-                failed.push(format!("{error:#}"));
-            }
-        }
-        let all = failed.is_empty();
-        failed.into_iter().for_each(|error| self.warn(error));
+    fn keep(&mut self, released: &[Deployment]) -> bool {
+        let deployments = self.machine.deployments.as_ref();
+        let wrong = deployments.map_or_else(Vec::new, |all| all.keep(released, &lease::renew));
+        let all = wrong.is_empty();
+        wrong.into_iter().for_each(|error| self.warn(error));
         all
     }
 
@@ -160,7 +151,7 @@ impl Course<'_> {
     pub(super) fn save(&mut self) -> bool {
         match self.machine.store.save(&self.machine.state) {
             Ok(()) => {
-                note::remove(&mut self.machine.notes);
+                remove_notes(&mut self.machine.notes);
                 true
             }
             Err(error) => {

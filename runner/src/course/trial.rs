@@ -1,11 +1,10 @@
-//! The end of a trial (`crate::services::trial`): the boot loader boots a snapshot that is good, or the plan is forgotten.
+//! The end of a trial (`crate::services::trial`): the boot loader boots a deployment that is good, or the plan is forgotten.
 
 use super::Course;
-use crate::bootloader;
-use crate::model::facts::SnapshotId;
+use crate::model::deployment::Deployment;
 use crate::model::finding::Stage;
 use crate::policy::Restraint;
-use crate::state::trial;
+use crate::state::trial::Fate;
 
 impl Course<'_> {
     /// What was seen of a trial when this boot was looked at. One that died is followed as a fall back.
@@ -13,32 +12,56 @@ impl Course<'_> {
         if self.stage == Stage::Early || self.restraint == Some(Restraint::Container) {
             return;
         }
-        match self.machine.trial.take() {
-            Some(trial::Course::Dropped) => {
-                if let Some(trial) = self.machine.state.trial.take() {
-                    log::info!(
-                        "{} is on trial no more: somebody decided otherwise",
-                        trial.snapshot
-                    );
-                }
+        let (Some(fate), Some(trial)) = (self.machine.trial.take(), &self.machine.state.trial)
+        else {
+            return;
+        };
+        let (tried, spent) = (trial.deployment.clone(), self.machine.spent_on(trial));
+        match fate {
+            Fate::Open => {}
+            Fate::Dropped => {
+                self.machine.state.trial = None;
+                log::info!("{tried} is on trial no more: somebody decided otherwise");
             }
-            Some(trial::Course::Passed) => {
-                if let Some(trial) = self.machine.state.trial.clone() {
-                    self.end_trial(&trial.snapshot);
-                }
+            Fate::Passed => {
+                self.end_trial(&tried);
             }
-            Some(trial::Course::Open | trial::Course::Died) | None => {}
+            Fate::Died => self.count_death(),
+            Fate::Again => {
+                log::warn!(
+                    "{tried} died before it was judged, attempts {spent} of {}: it is tried again after the next orderly shutdown",
+                    self.machine.config.escalation.tries
+                );
+                self.count_death();
+                let boot = self.machine.boot.clone();
+                let trial = self.machine.state.trial.as_mut();
+                trial
+                    .into_iter()
+                    .for_each(|trial| trial.boot = boot.clone());
+            }
         }
     }
 
-    /// A trial of this snapshot is over, and its entry is what the boot loader boots. Whether it could be told.
-    pub(super) fn end_trial(&mut self, snapshot: &SnapshotId) -> bool {
+    fn count_death(&mut self) {
+        if let Some(trial) = self.machine.state.trial.as_mut() {
+            trial.died = trial.died.saturating_add(1);
+        }
+    }
+
+    /// A trial of this deployment is over, and its entry is what the boot loader boots. Whether it could be told.
+    pub(super) fn end_trial(&mut self, deployment: &Deployment) -> bool {
         let ended = self.machine.state.trial.as_ref();
-        let Some(trial) = ended.filter(|trial| trial.snapshot == *snapshot).cloned() else {
+        let Some(trial) = ended
+            .filter(|trial| trial.deployment == *deployment)
+            .cloned()
+        else {
             return true;
         };
-        let loader = bootloader::detect(&self.machine.root, &self.machine.mounts);
-        match loader.take(&trial.entry, &trial.good) {
+        let deployments = self.machine.deployments.as_ref();
+        let restored = deployments.map_or(Ok(false), |all| {
+            all.restore_default(&trial.entry, &trial.good)
+        });
+        match restored {
             Ok(ours) => {
                 if ours {
                     log::info!("boot loader: LoaderEntryDefault set to '{}'", trial.entry);
@@ -48,7 +71,7 @@ impl Course<'_> {
             }
             Err(error) => {
                 self.warn(format!(
-                    "the boot loader goes on with '{}', and not with {snapshot}: {error:#}; try 'bootctl set-default {}'",
+                    "the boot loader goes on with '{}', and not with {deployment}: {error:#}; try 'bootctl set-default {}'",
                     trial.good, trial.entry
                 ));
                 false
@@ -56,11 +79,11 @@ impl Course<'_> {
         }
     }
 
-    /// A trial of this snapshot is over: it was rolled back.
-    pub(super) fn forget_trial(&mut self, snapshot: &SnapshotId) {
+    /// A trial of this deployment is over: it was rolled back.
+    pub(super) fn forget_trial(&mut self, deployment: &Deployment) {
         self.machine
             .state
             .trial
-            .take_if(|trial| trial.snapshot == *snapshot);
+            .take_if(|trial| trial.deployment == *deployment);
     }
 }

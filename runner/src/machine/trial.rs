@@ -4,88 +4,66 @@ use anyhow::Result;
 use health_checks::Mode;
 use serde_json::{Value, json};
 
-use crate::bootloader::{Offer, View, detect};
-use crate::deployment::snapper::Snapshots;
+use crate::deployment::to_json_of_kind;
 use crate::machine::Machine;
-use crate::model::facts::SnapshotId;
-use crate::state::attempts::End;
-use crate::state::trial::{Course, Entry, Seen, Trial};
-use crate::sys::boot;
+use crate::model::deployment::Deployment;
+use crate::model::loader::{Look, Offer};
+use crate::state::attempts::Ending;
+use crate::state::trial::{EntrySeen, Fate, Seen, Trial};
 
 impl Machine {
-    /// What became of a trial, by what the boot loader did. A boot on trial that died makes this one a boot that the loader
-    /// fell back to, unless `Tries=` grants another one: the next orderly shutdown plans it.
-    pub(crate) fn look_at_trial(&mut self, view: &View) {
-        if boot::in_container(&self.root) {
-            return;
+    /// What became of a trial, by what the boot loader did. One that died may be granted another boot by `Tries=`: the next
+    /// orderly shutdown plans it.
+    pub(crate) fn trial_by(&self, look: &Look) -> Option<Fate> {
+        let fate = self.fate_of_trial(look).filter(|_| !self.in_container)?;
+        let trial = self.state.trial.as_ref()?;
+        if fate != Fate::Died {
+            return Some(fate);
         }
-        let mut course = self.course_of_trial(view);
-        let on_trial = self.state.trial.as_ref();
-        let spent = on_trial.map_or(0, |trial| {
-            self.state.spent_boots(&trial.snapshot, &self.boot)
-        });
-        if course == Some(Course::Died)
-            && let Some(trial) = self.state.trial.as_mut()
-        {
-            trial.died = trial.died.saturating_add(1);
-            // One that died before it could be counted is known by the boot loader only.
-            let spent = spent.max(trial.died as usize);
-            let granted = spent < self.config.escalation.tries as usize;
-            if granted && !matches!(entry_of(view, trial), Entry::There(Some(0))) {
-                log::warn!(
-                    "{} died before it was judged, attempts {} of {}: it is tried again after the next orderly shutdown",
-                    trial.snapshot,
-                    spent,
-                    self.config.escalation.tries
-                );
-                trial.boot = self.boot.clone();
-                course = Some(Course::Open);
-            } else {
-                self.fallen_from = self.not_booted_default();
-            }
-        }
-        self.trial = course;
+        // One that died before it could be counted is known by the boot loader only.
+        let granted = self.spent_on(trial) < self.config.escalation.tries as usize;
+        let is_left = !matches!(entry_of(look, trial), EntrySeen::There(Some(0)));
+        Some(if granted && is_left {
+            Fate::Again
+        } else {
+            Fate::Died
+        })
     }
 
-    fn course_of_trial(&self, view: &View) -> Option<Course> {
+    /// Boots that a trial has spent, with the one that died just now.
+    pub fn spent_on(&self, trial: &Trial) -> usize {
+        let counted = self.state.spent_boots(&trial.deployment, &self.boot);
+        counted.max(trial.died.saturating_add(1) as usize)
+    }
+
+    fn fate_of_trial(&self, look: &Look) -> Option<Fate> {
         let trial = self.state.trial.as_ref()?;
-        let default = self.default_snapshot();
         let attempts = self.state.attempts.iter();
         let last = attempts
-            .filter(|attempt| attempt.snapshot == trial.snapshot)
+            .filter(|attempt| attempt.deployment == trial.deployment)
             .find(|attempt| attempt.boot != self.boot);
-        Some(trial.course(&Seen {
+        Some(trial.fate(&Seen {
             boot: &self.boot,
             booted: self.booted(),
-            default: default.as_ref(),
-            selected: view.booted.as_ref().map(|entry| entry.id.as_str()),
-            told: told(view),
-            one_shot: view.one_shot.as_deref(),
-            entry: entry_of(view, trial),
+            default: self.next.as_ref(),
+            selected: look.booted.as_deref(),
+            told: look.default.as_deref(),
+            one_shot: look.one_shot.as_deref(),
+            entry: entry_of(look, trial),
             shut_down:
-                last.is_some_and(|last| last.end == End::ShutDown && last.boot != trial.boot),
-            known_good: self.state.is_known_good(&trial.snapshot),
+                last.is_some_and(|last| last.end == Ending::ShutDown && last.boot != trial.boot),
+            known_good: self.state.is_known_good(&trial.deployment),
         }))
     }
-
-    /// The default snapshot.
-    pub(crate) fn default_snapshot(&self) -> Option<SnapshotId> {
-        let all = self.snapshots.as_ref().map(Snapshots::all)?;
-        all.into_iter()
-            .find(|snapshot| Some(snapshot.id) == self.default_id)
-    }
 }
 
-pub fn told(view: &View) -> Option<&str> {
-    view.default.as_ref().map(|entry| entry.id.as_str())
-}
-
-pub fn entry_of(view: &View, trial: &Trial) -> Entry {
-    let mut entries = view.entries.iter();
-    match entries.find(|entry| entry.id.eq_ignore_ascii_case(&trial.entry)) {
-        Some(entry) => Entry::There(entry.tries_left),
-        None if view.entries.is_empty() => Entry::Unknown,
-        None => Entry::Gone,
+/// The entry on trial, as the boot loader has it now.
+pub fn entry_of(look: &Look, trial: &Trial) -> EntrySeen {
+    let mut entries = look.entries.iter();
+    match entries.find(|(id, _)| id.eq_ignore_ascii_case(&trial.entry)) {
+        Some((_, left)) => EntrySeen::There(*left),
+        None if look.entries.is_empty() => EntrySeen::Unknown,
+        None => EntrySeen::Gone,
     }
 }
 
@@ -99,18 +77,23 @@ pub fn reason_not_to(machine: &Machine) -> Option<&'static str> {
     }
 }
 
-pub fn offer(machine: &Machine, booted: &SnapshotId, new: &SnapshotId) -> Result<Option<Offer>> {
+/// What the boot loader could try: `new`, once.
+///
+/// # Errors
+/// When that cannot be found out.
+pub fn offer(machine: &Machine, new: &Deployment) -> Result<Option<Offer>> {
     let waiting = machine.state.trial.as_ref();
     let waiting = waiting
-        .filter(|trial| trial.snapshot == *new)
+        .filter(|trial| trial.deployment == *new)
         .map(|trial| (trial.entry.as_str(), trial.good.as_str()));
-    detect(&machine.root, &machine.mounts).offer(booted, new, waiting)
+    let all = machine.deployments.as_ref();
+    all.map_or(Ok(None), |all| all.can_try(new, waiting))
 }
 
 /// A trial as it is shown: one that goes on, or one that is planned, or would be at an orderly shutdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
-    snapshot: SnapshotId,
+    deployment: Deployment,
     entry: String,
     good: String,
     phase: &'static str,
@@ -118,49 +101,49 @@ pub struct Shown {
 
 impl Shown {
     /// Looks. `None`: there is none.
-    pub fn look(machine: &Machine, view: &View) -> Option<Self> {
+    pub fn look(machine: &Machine, look: &Look) -> Option<Self> {
         let booted = machine.booted()?;
-        let shown = |snapshot: &SnapshotId, entry: &str, good: &str, phase| Self {
-            snapshot: snapshot.clone(),
+        let shown = |deployment: &Deployment, entry: &str, good: &str, phase| Self {
+            deployment: deployment.clone(),
             entry: entry.to_owned(),
             good: good.to_owned(),
             phase,
         };
         if let Some(trial) = &machine.state.trial {
-            let phase = match machine.course_of_trial(view)? {
-                Course::Open if trial.snapshot == *booted => "going-on",
-                Course::Open => "planned",
-                Course::Died => "died",
-                Course::Dropped | Course::Passed => return None,
+            let phase = match machine.fate_of_trial(look)? {
+                Fate::Open if trial.deployment == *booted => "going-on",
+                Fate::Open => "planned",
+                Fate::Died | Fate::Again => "died",
+                Fate::Dropped | Fate::Passed => return None,
             };
-            return Some(shown(&trial.snapshot, &trial.entry, &trial.good, phase));
+            return Some(shown(&trial.deployment, &trial.entry, &trial.good, phase));
         }
         let would = machine.state.is_known_good(booted)
-            && !boot::in_container(&machine.root)
+            && !machine.in_container
             && reason_not_to(machine).is_none();
         let new = machine.not_booted_default();
         let new = new.filter(|new| would && !machine.state.is_known_good(new))?;
-        let offer = offer(machine, booted, &new).ok().flatten()?;
+        let offer = offer(machine, &new).ok().flatten()?;
         Some(shown(&new, &offer.entry, &offer.good, "planned"))
     }
 
     /// In one line.
     pub fn text(&self) -> String {
         let Self {
-            snapshot,
+            deployment,
             entry,
             good,
             phase,
         } = self;
         match *phase {
             "going-on" => format!(
-                "{snapshot} is on trial: if this boot dies, the boot loader goes on with entry '{good}'"
+                "{deployment} is on trial: if this boot dies, the boot loader goes on with entry '{good}'"
             ),
             "died" => {
-                format!("{snapshot} was on trial and died: the boot loader went on with '{good}'")
+                format!("{deployment} was on trial and died: the boot loader went on with '{good}'")
             }
             _ => format!(
-                "{snapshot} is booted once after an orderly shutdown, by entry '{entry}'; if that boot dies, the boot loader \
+                "{deployment} is booted once after an orderly shutdown, by entry '{entry}'; if that boot dies, the boot loader \
                  goes on with '{good}'"
             ),
         }
@@ -170,7 +153,7 @@ impl Shown {
     pub fn to_json(shown: Option<&Self>) -> Value {
         shown.map_or(Value::Null, |shown| {
             json!({
-                "snapshot": shown.snapshot,
+                "snapshot": to_json_of_kind(&shown.deployment),
                 "entry": shown.entry,
                 "good": shown.good,
                 "phase": shown.phase,

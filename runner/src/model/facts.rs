@@ -1,7 +1,5 @@
 //! What is known about a boot: the words that the judge, the policy and the reports share. No I/O.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
 /// Identity of one start of userspace: soft-reboots keep the boot id, so the moment at which PID 1
@@ -12,23 +10,6 @@ pub struct BootKey {
     pub boot_id: String,
     /// `UserspaceTimestampMonotonic` of systemd, in microseconds.
     pub userspace_usec: u64,
-}
-
-/// Identity of a snapshot. Numbers are reused by snapper, so a number alone proves nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct SnapshotId {
-    /// snapper's number.
-    pub number: u64,
-    /// btrfs subvolume id.
-    pub id: u64,
-    /// btrfs subvolume uuid.
-    pub uuid: String,
-}
-
-impl fmt::Display for SnapshotId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "snapshot {}", self.number)
-    }
 }
 
 /// How much a check counts.
@@ -194,9 +175,9 @@ pub enum Action {
     None,
     /// Failing services are restarted and the failed checks run again.
     Restart,
-    /// The machine is rebooted into the same snapshot.
+    /// The machine is rebooted into the same deployment.
     Reboot,
-    /// The default goes back to a known good snapshot, then the machine is rebooted.
+    /// The default goes back to a known good deployment, then the machine is rebooted.
     Rollback,
     /// Services are stopped, the machine stays up for an administrator.
     Stop,

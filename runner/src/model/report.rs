@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::facts::{Action, BootKey, Outcome, SnapshotId, Verdict};
+use crate::model::deployment::Deployment;
+use crate::model::facts::{Action, BootKey, Outcome, Verdict};
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +18,7 @@ pub struct Report {
     /// One sentence: why that, or why nothing.
     pub why: String,
     /// What is booted.
-    pub snapshot: Option<SnapshotId>,
+    pub deployment: Option<Deployment>,
     /// All checks.
     pub checks: Vec<Outcome>,
     /// What was wrong beside the checks.

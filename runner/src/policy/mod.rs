@@ -20,9 +20,9 @@ pub enum Restraint {
     Configuration,
     /// A container, and `[Boot] ActInContainer=yes` is not set.
     Container,
-    /// `/` is not a snapshot of snapper.
-    NotASnapshot,
-    /// The booted snapshot is not the default one: somebody chose it in the boot menu.
+    /// This machine has nothing that could be gone back to.
+    NothingToGoBackTo,
+    /// The booted deployment is not the default one: somebody chose it in the boot menu.
     NotDefault,
     /// Users hold the system bus, so that this boot cannot be judged; no check has failed.
     BusHeld,
@@ -30,7 +30,7 @@ pub enum Restraint {
     JudgedBefore,
 }
 
-/// What is known of the booted snapshot from before.
+/// What is known of the booted deployment from before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// It was never healthy.
@@ -50,7 +50,7 @@ pub enum Record {
 
 /// Whether a step is on the ladder, and still there in this incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum Availability {
     /// It may be taken (or finished, if a power cut came between its intent and its end).
     Available,
     /// It was taken in this incident, or cannot be taken at all, or the configuration does not have it.
@@ -64,33 +64,37 @@ pub struct Facts {
     pub judged: Judged,
     /// Why only to report, if so.
     pub restraint: Option<Restraint>,
-    /// The booted snapshot.
+    /// The booted deployment.
     pub standing: Standing,
+    /// The boot loader gave up on what was to be booted, and began this boot in its place.
+    pub fell_back: bool,
     /// Whether intents can be written.
     pub record: Record,
     /// Restarting failing services and checking again.
-    pub restart: Step,
-    /// A reboot into the same snapshot: once, or as often as `Tries=` grants a new one. Spent as well once a
+    pub restart: Availability,
+    /// A reboot into the same deployment: once, or as often as `Tries=` grants a new one. Spent as well once a
     /// rollback of this incident did not cure the same failing checks: then a reboot will not either.
-    pub reboot: Step,
-    /// Going back to another snapshot. Spent as well if no verified known good one is left to go to.
-    pub rollback: Step,
+    pub reboot: Availability,
+    /// Going back to another deployment. Spent as well if no verified known good one is left to go to.
+    pub rollback: Availability,
     /// Stopping services: available in every boot, if at all.
-    pub stop: Step,
+    pub stop: Availability,
 }
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Record the snapshot as known good; an open incident ends.
+    /// Make the booted deployment the default: what the boot loader did for one boot becomes lasting. Then decide again.
+    Stay,
+    /// Record the deployment as known good; an open incident ends.
     Commit,
     /// Only say what was found.
     Report(Why),
     /// Restart failing services, run the failed checks again, judge again.
     Restart,
-    /// Reboot into the same snapshot.
+    /// Reboot into the same deployment.
     Reboot,
-    /// Make a known good snapshot the default and reboot into it.
+    /// Make a known good deployment the default and reboot into it.
     Rollback,
     /// Stop services and stay up.
     Stop,
@@ -107,19 +111,24 @@ pub enum Why {
     LadderEnds,
 }
 
-/// The ladder of DESIGN as a table. What differs between a new and a known good snapshot is which steps are
+/// The ladder of DESIGN as a table. What differs between a new and a known good deployment is which steps are
 /// available: that is configuration.
 ///
-/// A new snapshot is rolled back even when its intent cannot be written (the update may have broken just
-/// that): it limits itself, because afterwards a known good snapshot is booted. Everything else that acts
-/// needs its intent on disk first, and every step is there once in an incident (a reboot of a new snapshot as often
+/// A new deployment is rolled back even when its intent cannot be written (the update may have broken just
+/// that): it limits itself, because afterwards a known good deployment is booted. Everything else that acts
+/// needs its intent on disk first, and every step is there once in an incident (a reboot of a new deployment as often
 /// as `Tries=` says), so that the number of automatic reboots between two healthy boots is bounded.
 pub fn decide(facts: &Facts) -> Decision {
+    use Availability::{Available, Spent};
     use Judged::{Bad, Good, Unjudged};
     use Record::{Durable, Impossible};
     use Standing::{KnownGood, New};
-    use Step::{Available, Spent};
 
+    // Otherwise the next boot would begin with the bad one again. Not for one that may be bad itself.
+    let worth_staying = facts.judged == Good || facts.standing == KnownGood;
+    if facts.fell_back && facts.restraint.is_none() && worth_staying {
+        return Decision::Stay;
+    }
     let ladder = match (facts.judged, facts.restraint) {
         // These hold back actions; to remember a healthy boot is none.
         (Good, None | Some(Restraint::CommandLine | Restraint::JudgedBefore)) => {

@@ -4,13 +4,13 @@ use super::*;
 
 const JUDGED: [Judged; 3] = [Judged::Good, Judged::Bad, Judged::Unjudged];
 const STANDINGS: [Standing; 2] = [Standing::New, Standing::KnownGood];
-const STEPS: [Step; 2] = [Step::Available, Step::Spent];
+const STEPS: [Availability; 2] = [Availability::Available, Availability::Spent];
 const RESTRAINTS: [Option<Restraint>; 8] = [
     None,
     Some(Restraint::CommandLine),
     Some(Restraint::Configuration),
     Some(Restraint::Container),
-    Some(Restraint::NotASnapshot),
+    Some(Restraint::NothingToGoBackTo),
     Some(Restraint::NotDefault),
     Some(Restraint::BusHeld),
     Some(Restraint::JudgedBefore),
@@ -25,11 +25,17 @@ fn all() -> Vec<Facts> {
                     for restart in STEPS {
                         for reboot in STEPS {
                             for rollback in STEPS {
-                                for stop in STEPS {
+                                for (stop, fell_back) in [
+                                    (STEPS[0], false),
+                                    (STEPS[1], false),
+                                    (STEPS[0], true),
+                                    (STEPS[1], true),
+                                ] {
                                     all.push(Facts {
                                         judged,
                                         restraint,
                                         standing,
+                                        fell_back,
                                         record,
                                         restart,
                                         reboot,
@@ -50,7 +56,7 @@ fn all() -> Vec<Facts> {
 fn acts(decision: Decision) -> bool {
     match decision {
         Decision::Restart | Decision::Reboot | Decision::Rollback | Decision::Stop => true,
-        Decision::Commit | Decision::Report(_) => false,
+        Decision::Stay | Decision::Commit | Decision::Report(_) => false,
     }
 }
 
@@ -74,9 +80,9 @@ fn spent_steps_are_never_taken() {
             Decision::Reboot => facts.reboot,
             Decision::Rollback => facts.rollback,
             Decision::Stop => facts.stop,
-            Decision::Commit | Decision::Report(_) => Step::Available,
+            Decision::Stay | Decision::Commit | Decision::Report(_) => Availability::Available,
         };
-        assert_eq!(spent, Step::Available, "{facts:?}");
+        assert_eq!(spent, Availability::Available, "{facts:?}");
     }
 }
 
@@ -98,8 +104,11 @@ fn only_a_good_boot_is_committed_and_a_good_boot_is_never_acted_on() {
         assert!(facts.judged != Judged::Good || !acts(decision), "{facts:?}");
     }
     // A boot by hand, a container, an unknown configuration: not even remembered.
-    for facts in all().iter().filter(|facts| facts.judged == Judged::Good) {
-        let committed = decide(facts) == Decision::Commit;
+    let good = all()
+        .into_iter()
+        .filter(|facts| facts.judged == Judged::Good);
+    for facts in good.filter(|facts| decide(facts) != Decision::Stay) {
+        let committed = decide(&facts) == Decision::Commit;
         assert_eq!(
             committed,
             matches!(
@@ -108,6 +117,22 @@ fn only_a_good_boot_is_committed_and_a_good_boot_is_never_acted_on() {
             ),
             "{facts:?}"
         );
+    }
+}
+
+#[test]
+fn a_fall_back_becomes_lasting_where_it_may_and_where_it_is_worth_it() {
+    for facts in all() {
+        let good = facts.judged == Judged::Good || facts.standing == Standing::KnownGood;
+        let stays = facts.fell_back && facts.restraint.is_none() && good;
+        let decision = decide(&facts);
+        assert_eq!(decision == Decision::Stay, stays, "{facts:?}");
+        // Then it is decided as if nothing had been.
+        let then = Facts {
+            fell_back: false,
+            ..facts
+        };
+        assert!(stays || decision == decide(&then), "{facts:?}");
     }
 }
 
@@ -132,12 +157,13 @@ fn with_no_step_left_there_is_only_a_report() {
     let facts = Facts {
         judged: Judged::Bad,
         restraint: None,
+        fell_back: false,
         standing: Standing::New,
         record: Record::Durable,
-        restart: Step::Spent,
-        reboot: Step::Spent,
-        rollback: Step::Spent,
-        stop: Step::Spent,
+        restart: Availability::Spent,
+        reboot: Availability::Spent,
+        rollback: Availability::Spent,
+        stop: Availability::Spent,
     };
     for standing in STANDINGS {
         let facts = Facts { standing, ..facts };
@@ -146,7 +172,7 @@ fn with_no_step_left_there_is_only_a_report() {
     for facts in all() {
         let steps = [facts.restart, facts.reboot, facts.rollback, facts.stop];
         if decide(&facts) == Decision::Report(Why::LadderEnds) {
-            assert_eq!(steps, [Step::Spent; 4], "{facts:?}");
+            assert_eq!(steps, [Availability::Spent; 4], "{facts:?}");
         }
     }
 }
@@ -163,9 +189,12 @@ fn steps_are_taken_in_the_order_of_the_ladder() {
         .iter()
         .filter(|facts| facts.judged != Judged::Good && facts.restraint.is_none())
         .filter(|facts| facts.record == Record::Durable)
+        .filter(|facts| decide(facts) != Decision::Stay)
     {
         let steps = [facts.restart, facts.reboot, facts.rollback, facts.stop];
-        let first = steps.iter().position(|step| *step == Step::Available);
+        let first = steps
+            .iter()
+            .position(|step| *step == Availability::Available);
         let expected = first.map_or(Decision::Report(Why::LadderEnds), |first| order[first]);
         assert_eq!(decide(facts), expected, "{facts:?}");
     }
@@ -179,14 +208,14 @@ fn ladders() -> impl Iterator<Item = [bool; 4]> {
 /// An incident as `machine` and `state::incident` keep account of it.
 #[derive(Clone, Copy)]
 struct Course {
-    /// Of a new and of a known good snapshot.
+    /// Of a new and of a known good deployment.
     ladders: [[bool; 4]; 2],
     tries: u32,
     /// Steps taken.
     restarted: bool,
     rebooted: bool,
     rolled_back: bool,
-    /// Failed boots of the new snapshot.
+    /// Failed boots of the new deployment.
     failed: u32,
     /// Power cuts in the middle of a rollback that are still to come. A rollback is tried three times.
     cuts: u32,
@@ -198,12 +227,19 @@ impl Course {
             Standing::New => self.ladders[0],
             Standing::KnownGood => self.ladders[1],
         };
-        let step = |there| if there { Step::Available } else { Step::Spent };
+        let step = |there| {
+            if there {
+                Availability::Available
+            } else {
+                Availability::Spent
+            }
+        };
         let rollback = ladder[2] && !self.rolled_back;
         let granted = standing == Standing::New && self.failed + 1 < self.tries && rollback;
         Facts {
             judged: Judged::Bad,
             restraint: None,
+            fell_back: false,
             standing,
             record: Record::Durable,
             restart: step(ladder[0] && !self.restarted),
@@ -213,7 +249,7 @@ impl Course {
         }
     }
 
-    /// The most reboots that there can be from here on. A new snapshot stays new, or a rollback leads to a known good
+    /// The most reboots that there can be from here on. A new deployment stays new, or a rollback leads to a known good
     /// one; what is known good stays so.
     fn reboots(mut self, standing: Standing, depth: u32) -> u32 {
         assert!(depth < 40, "the machine does not come to rest");

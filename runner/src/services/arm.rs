@@ -6,26 +6,27 @@ use health_checks::{CommandLine, Mode, Root};
 
 use crate::checks::observe;
 use crate::course::Course;
+use crate::deployment;
 use crate::machine::Machine;
 use crate::machine::ladder::explain;
-use crate::model::facts::{BootKey, Outcome, Severity, SnapshotId, Verdict};
+use crate::model::deployment::Deployment;
+use crate::model::facts::{BootKey, Outcome, Severity, Verdict};
 use crate::model::finding::{Finding, Stage};
 use crate::model::run_files::Armed;
 use crate::model::text::count;
 use crate::model::units::ARM;
-use crate::policy::{Decision, Record, Standing};
+use crate::policy::Standing;
 use crate::services::trial;
-use crate::state::attempts::End;
+use crate::state::attempts::Ending;
 use crate::state::runtime;
-use crate::state::store::Store;
 use crate::sys::{boot, fail_point, lease, messages};
 
-/// A known good snapshot died so often in a row that it is the snapshot, and not the power supply.
+/// A known good deployment died so often in a row that it is the deployment, and not the power supply.
 const KNOWN_GOOD_DEATHS: usize = 3;
-/// Shut down in order so often before there was a verdict, nobody but the snapshot itself does it.
+/// Shut down in order so often before there was a verdict, nobody but the deployment itself does it.
 const SHUT_DOWN_LIMIT: usize = 5;
 
-/// Writes down that this boot began. Where too many boots of this snapshot have died, goes back at once.
+/// Writes down that this boot began. Where too many boots of this deployment have died, goes back at once.
 ///
 /// # Errors
 /// When this boot cannot be told from others, or the machine should be rebooted and cannot.
@@ -34,8 +35,11 @@ pub fn arm(root: &Root) -> Result<()> {
     if line.mode == Mode::Off {
         return Ok(());
     }
-    let mut machine = Machine::look(root)?;
-    if let Some(why) = uncounted(&machine, &line) {
+    arm_in(Machine::look(root)?, &line)
+}
+
+pub(super) fn arm_in(mut machine: Machine, line: &CommandLine) -> Result<()> {
+    if let Some(why) = uncounted(&machine, line) {
         log::info!("this boot is not counted: {why}");
         return Ok(());
     }
@@ -52,10 +56,10 @@ pub fn arm(root: &Root) -> Result<()> {
         )]);
         return go_back(&mut machine, &finding);
     }
-    let died = machine.state.unjudged(&booted, &machine.boot, End::None);
+    let died = machine.state.unjudged(&booted, &machine.boot, Ending::None);
     let shut_down = machine
         .state
-        .unjudged(&booted, &machine.boot, End::ShutDown);
+        .unjudged(&booted, &machine.boot, Ending::ShutDown);
     machine.state.begin(&machine.boot.clone(), &booted);
     machine
         .state
@@ -72,7 +76,7 @@ pub fn arm(root: &Root) -> Result<()> {
         boot: machine.boot.clone(),
         warnings: machine.warnings.clone(),
     };
-    if let Err(error) = runtime::write(root, runtime::ARMED, &armed) {
+    if let Err(error) = runtime::write(&machine.root, runtime::ARMED, &armed) {
         log::warn!("{error:#}");
     }
     match too_many(&machine, &booted, &died, &shut_down) {
@@ -95,15 +99,15 @@ pub fn arm(root: &Root) -> Result<()> {
 /// When that cannot be written down: it will be taken for one that died. When the boot loader cannot be told.
 pub fn disarm(root: &Root) -> Result<()> {
     let not_died = shut_down(root);
-    // Whether a new snapshot is next, to be tried once, does not depend on it.
+    // Whether a new deployment is next, to be tried once, does not depend on it.
     trial::at_shutdown(root).and(not_died)
 }
 
-fn shut_down(root: &Root) -> Result<()> {
+pub(super) fn shut_down(root: &Root) -> Result<()> {
     let Some(Armed { boot, .. }) = runtime::read(root, runtime::ARMED) else {
         return Ok(());
     };
-    let store = Store::new(root);
+    let store = deployment::store(root);
     let mut state = store.load().state;
     if state.shut_down(&boot) {
         store.save(&state)?;
@@ -123,7 +127,7 @@ pub fn forget(root: &Root) -> Result<()> {
     let Some(Armed { boot, .. }) = runtime::read(root, runtime::ARMED) else {
         return Ok(());
     };
-    let store = Store::new(root);
+    let store = deployment::store(root);
     let mut state = store.load().state;
     state.judged(&boot);
     store.save(&state)?;
@@ -146,7 +150,7 @@ fn uncounted(machine: &Machine, line: &CommandLine) -> Option<String> {
 
 fn too_many(
     machine: &Machine,
-    booted: &SnapshotId,
+    booted: &Deployment,
     died: &[BootKey],
     shut_down: &[BootKey],
 ) -> Option<Finding> {
@@ -169,7 +173,7 @@ fn too_many(
     } else {
         return None;
     };
-    log::error!(MESSAGE_ID = messages::DIED, SNAPSHOT = booted.number.to_string().as_str(); "{booted} {message}");
+    log::error!(MESSAGE_ID = messages::DIED, SNAPSHOT = booted.name(); "{booted} {message}");
     Some(Finding {
         of: of.cloned(),
         ..Finding::unjudged(vec![Outcome::finding(
@@ -194,18 +198,12 @@ fn go_back(machine: &mut Machine, finding: &Finding) -> Result<()> {
         restraint,
         stage: Stage::Early,
     };
-    match course.decision(finding, Record::Durable) {
-        Decision::Rollback => course.follow(finding).map(|_| ()),
-        Decision::Commit
-        | Decision::Report(_)
-        | Decision::Restart
-        | Decision::Reboot
-        | Decision::Stop => {
-            log::warn!("there is nothing to go back to: this boot goes on");
-            lease::status("Not gone back: there is nothing to go back to");
-            Ok(())
-        }
+    if course.goes_back(finding) {
+        return course.follow(finding).map(|_| ());
     }
+    log::warn!("there is nothing to go back to: this boot goes on");
+    lease::status("Not gone back: there is nothing to go back to");
+    Ok(())
 }
 
 fn times(number: usize) -> String {

@@ -96,7 +96,7 @@ fn is_to_decide(cause: Cause, machine: &Machine, line: &CommandLine) -> bool {
     }
 }
 
-fn decide(
+pub(super) fn decide(
     root: &Root,
     machine: &mut Machine,
     report: Option<Report>,
@@ -104,6 +104,7 @@ fn decide(
 ) -> Result<()> {
     // What it was in the middle of belongs to this boot's first judging, so nothing is held back because of that.
     runtime::remove(root, runtime::REPORT);
+    machine.judged_before = false;
     machine.ask_boot_loader();
     let restraint = machine
         .restraint()

@@ -6,3 +6,6 @@ pub mod failsafe;
 pub mod run;
 pub mod settle;
 pub mod trial;
+
+#[cfg(test)]
+mod tests;

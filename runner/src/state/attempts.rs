@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::{BootRecord, HISTORY_LIMIT, State};
-use crate::model::facts::{Action, BootKey, SnapshotId, Verdict};
+use crate::model::deployment::Deployment;
+use crate::model::facts::{Action, BootKey, Verdict};
 
 /// Far more than anybody grants.
 const LIMIT: usize = 50;
@@ -16,15 +17,15 @@ pub struct Attempt {
     /// Which boot.
     pub boot: BootKey,
     /// What was booted.
-    pub snapshot: SnapshotId,
+    pub deployment: Deployment,
     /// How it ended, as far as is known.
-    pub end: End,
+    pub end: Ending,
 }
 
 /// The end of a boot without a verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum End {
+pub enum Ending {
     /// None is known: if it is not the boot that goes on now, it died.
     None,
     /// It was shut down in order.
@@ -33,14 +34,14 @@ pub enum End {
 
 impl State {
     /// A boot begins.
-    pub fn begin(&mut self, boot: &BootKey, snapshot: &SnapshotId) {
+    pub fn begin(&mut self, boot: &BootKey, deployment: &Deployment) {
         self.attempts.retain(|attempt| attempt.boot != *boot);
         self.attempts.insert(
             0,
             Attempt {
                 boot: boot.clone(),
-                snapshot: snapshot.clone(),
-                end: End::None,
+                deployment: deployment.clone(),
+                end: Ending::None,
             },
         );
         self.attempts.truncate(LIMIT);
@@ -52,7 +53,9 @@ impl State {
             .attempts
             .iter_mut()
             .find(|attempt| attempt.boot == *boot);
-        attempt.map(|attempt| attempt.end = End::ShutDown).is_some()
+        attempt
+            .map(|attempt| attempt.end = Ending::ShutDown)
+            .is_some()
     }
 
     /// A boot has a verdict, whatever it is, or none is wanted.
@@ -60,31 +63,31 @@ impl State {
         self.attempts.retain(|attempt| attempt.boot != *boot);
     }
 
-    /// The boots of a snapshot, other than this one, that ended without a verdict in a certain way, newest first.
-    pub fn unjudged(&self, snapshot: &SnapshotId, boot: &BootKey, end: End) -> Vec<BootKey> {
+    /// The boots of a deployment, other than this one, that ended without a verdict in a certain way, newest first.
+    pub fn unjudged(&self, deployment: &Deployment, boot: &BootKey, end: Ending) -> Vec<BootKey> {
         self.attempts
             .iter()
             .filter(|attempt| {
-                attempt.snapshot == *snapshot && attempt.boot != *boot && attempt.end == end
+                attempt.deployment == *deployment && attempt.boot != *boot && attempt.end == end
             })
             .map(|attempt| attempt.boot.clone())
             .collect()
     }
 
-    /// How many boots of a snapshot before this one are spent: they failed in the incident that goes on, or died without a
+    /// How many boots of a deployment before this one are spent: they failed in the incident that goes on, or died without a
     /// verdict. `Tries=` grants so many, however they ended.
-    pub fn spent_boots(&self, snapshot: &SnapshotId, boot: &BootKey) -> usize {
-        let died = self.unjudged(snapshot, boot, End::None);
+    pub fn spent_boots(&self, deployment: &Deployment, boot: &BootKey) -> usize {
+        let died = self.unjudged(deployment, boot, Ending::None);
         let failed = self
             .open_incident()
             .into_iter()
-            .flat_map(|incident| incident.failed_boots(snapshot));
+            .flat_map(|incident| incident.failed_boots(deployment));
         let spent: HashSet<&BootKey> = died.iter().chain(failed).collect();
         spent.len() - usize::from(spent.contains(boot))
     }
 
     /// Boots that died belong to the history as well.
-    pub fn note_died(&mut self, snapshot: &SnapshotId, died: &[BootKey], at: u64) {
+    pub fn note_died(&mut self, deployment: &Deployment, died: &[BootKey], at: u64) {
         for boot in died.iter().rev() {
             if self.history.iter().any(|known| known.boot == *boot) {
                 continue;
@@ -94,7 +97,7 @@ impl State {
                 BootRecord {
                     boot: boot.clone(),
                     at,
-                    snapshot: Some(snapshot.clone()),
+                    deployment: Some(deployment.clone()),
                     verdict: Verdict::Unknown,
                     failed: vec!["boot".to_owned()],
                     action: Action::None,

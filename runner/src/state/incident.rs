@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::facts::{Action, BootKey, CheckResult, Outcome, SnapshotId};
-use crate::policy::Step as Ladder;
+use crate::model::deployment::Deployment;
+use crate::model::facts::{Action, BootKey, CheckResult, Outcome};
+use crate::policy::Availability;
 
 /// A rollback that a power cut or a failing tool interrupted is tried so often in an incident.
 const ROLLBACK_ATTEMPTS: u32 = 3;
@@ -15,9 +16,9 @@ pub struct Incident {
     pub boot: BootKey,
     /// When, in seconds since 1970 (for people: nothing is decided by it).
     pub at: u64,
-    /// The snapshot in which it began.
-    pub snapshot: Option<SnapshotId>,
-    /// What failed, in which snapshot; the newest first.
+    /// The deployment in which it began.
+    pub deployment: Option<Deployment>,
+    /// What failed, in which deployment; the newest first.
     pub failed: Vec<FailedCheck>,
     /// What was done, in order.
     pub steps: Vec<Step>,
@@ -30,8 +31,8 @@ pub struct Incident {
 pub struct FailedCheck {
     /// The boot.
     pub boot: BootKey,
-    /// The snapshot that was booted.
-    pub snapshot: Option<SnapshotId>,
+    /// The deployment that was booted.
+    pub deployment: Option<Deployment>,
     /// Readable name.
     pub name: String,
     /// systemd unit.
@@ -54,7 +55,7 @@ pub struct Step {
     /// The boot in which it was last tried.
     pub boot: BootKey,
     /// Where a rollback goes to.
-    pub target: Option<SnapshotId>,
+    pub target: Option<Deployment>,
     /// How far it came.
     pub progress: Progress,
     /// How often it was tried.
@@ -81,16 +82,16 @@ pub struct End {
     /// The healthy boot.
     pub boot: BootKey,
     /// What was booted then.
-    pub snapshot: Option<SnapshotId>,
+    pub deployment: Option<Deployment>,
 }
 
 impl Incident {
     /// Begins now.
-    pub fn new(boot: &BootKey, snapshot: Option<&SnapshotId>) -> Self {
+    pub fn new(boot: &BootKey, deployment: Option<&Deployment>) -> Self {
         Self {
             boot: boot.clone(),
             at: crate::sys::boot::seconds_since_1970(),
-            snapshot: snapshot.cloned(),
+            deployment: deployment.cloned(),
             failed: Vec::new(),
             steps: Vec::new(),
             ended: None,
@@ -103,16 +104,16 @@ impl Incident {
     }
 
     /// A healthy boot ends it.
-    pub fn end(&mut self, boot: &BootKey, snapshot: Option<&SnapshotId>) {
+    pub fn end(&mut self, boot: &BootKey, deployment: Option<&Deployment>) {
         self.ended = Some(End {
             boot: boot.clone(),
-            snapshot: snapshot.cloned(),
+            deployment: deployment.cloned(),
         });
     }
 
     /// We are in a later boot than the one that intended a reboot or a rollback: if it is where it was to lead, it
     /// came about, even if the earlier boot could not write that down any more.
-    pub fn arrive(&mut self, boot: &BootKey, booted: Option<&SnapshotId>) {
+    pub fn arrive(&mut self, boot: &BootKey, booted: Option<&Deployment>) {
         for step in self
             .steps
             .iter_mut()
@@ -138,16 +139,16 @@ impl Incident {
         self.failed.splice(0..0, failed);
     }
 
-    /// Whether a snapshot failed in this incident.
-    pub fn has_failed(&self, snapshot: &SnapshotId) -> bool {
+    /// Whether a deployment failed in this incident.
+    pub fn has_failed(&self, deployment: &Deployment) -> bool {
         self.failed
             .iter()
-            .any(|check| check.snapshot.as_ref() == Some(snapshot))
+            .any(|check| check.deployment.as_ref() == Some(deployment))
     }
 
-    /// The boots in which a snapshot failed in this incident.
-    pub fn failed_boots(&self, snapshot: &SnapshotId) -> impl Iterator<Item = &BootKey> {
-        let of_snapshot = |check: &&FailedCheck| check.snapshot.as_ref() == Some(snapshot);
+    /// The boots in which a deployment failed in this incident.
+    pub fn failed_boots(&self, deployment: &Deployment) -> impl Iterator<Item = &BootKey> {
+        let of_snapshot = |check: &&FailedCheck| check.deployment.as_ref() == Some(deployment);
         self.failed
             .iter()
             .filter(of_snapshot)
@@ -155,13 +156,13 @@ impl Incident {
     }
 
     /// Whether restarting services is still there.
-    pub fn restart(&self) -> Ladder {
+    pub fn restart(&self) -> Availability {
         self.spent_if(self.step(Action::Restart).is_some())
     }
 
     /// Whether a reboot is still there: not after one, and not where a rollback of this incident led to the
     /// same failing checks.
-    pub fn reboot(&self, failing: &[Outcome]) -> Ladder {
+    pub fn reboot(&self, failing: &[Outcome]) -> Availability {
         let same_elsewhere = self.failed.iter().any(|earlier| {
             self.step(Action::Rollback)
                 .is_some_and(|step| step.progress == Progress::Done && earlier.boot == step.boot)
@@ -173,7 +174,7 @@ impl Incident {
     }
 
     /// Whether a rollback is still there. One that was interrupted before it was verified is finished.
-    pub fn rollback(&self, boot: &BootKey) -> Ladder {
+    pub fn rollback(&self, boot: &BootKey) -> Availability {
         self.spent_if(
             self.step(Action::Rollback)
                 .is_some_and(|step| match step.progress {
@@ -185,7 +186,7 @@ impl Incident {
     }
 
     /// Where an interrupted rollback was to go: it is finished, not decided anew.
-    pub fn interrupted_target(&self) -> Option<&SnapshotId> {
+    pub fn interrupted_target(&self) -> Option<&Deployment> {
         let step = self
             .step(Action::Rollback)
             .filter(|step| step.progress == Progress::Intended)?;
@@ -193,7 +194,7 @@ impl Incident {
     }
 
     /// Writes down an intent. The same step again is one more attempt of the same intent.
-    pub fn intend(&mut self, action: Action, boot: &BootKey, target: Option<&SnapshotId>) {
+    pub fn intend(&mut self, action: Action, boot: &BootKey, target: Option<&Deployment>) {
         if let Some(step) = self.steps.iter_mut().find(|step| step.action == action) {
             step.boot = boot.clone();
             step.target = target.cloned();
@@ -231,11 +232,11 @@ impl Incident {
             .find(|step| step.boot == *boot && step.progress == Progress::Intended)
     }
 
-    fn spent_if(&self, spent: bool) -> Ladder {
+    fn spent_if(&self, spent: bool) -> Availability {
         if spent {
-            Ladder::Spent
+            Availability::Spent
         } else {
-            Ladder::Available
+            Availability::Available
         }
     }
 }

@@ -1,8 +1,7 @@
-//! What must survive a reboot: known good and bad snapshots, the checks last seen, the incident, past boots.
+//! What must survive a reboot: known good and bad deployments, the checks last seen, the incident, past boots.
 
 pub mod attempts;
 pub mod incident;
-pub mod legacy;
 pub mod lock;
 pub mod runtime;
 pub mod store;
@@ -11,15 +10,16 @@ pub mod trial;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::facts::{Action, BootKey, CheckResult, SnapshotId, Verdict};
+use crate::model::deployment::{Deployment, Exists};
+use crate::model::facts::{Action, BootKey, CheckResult, Verdict};
 use crate::model::rescue::Rescue;
 use attempts::Attempt;
 use incident::{FailedCheck, Incident, Progress};
 use trial::Trial;
 
 /// Version of the format written by this program.
-pub const VERSION: u32 = 1;
-/// So many known good snapshots are kept and protected from cleanup; older ones are released.
+pub const VERSION: u32 = 2;
+/// So many known good deployments are kept and protected from cleanup; older ones are released.
 const KNOWN_GOOD_LIMIT: usize = 3;
 /// So many boots and ended incidents are remembered.
 const HISTORY_LIMIT: usize = 100;
@@ -30,12 +30,12 @@ const PAST_LIMIT: usize = 20;
 pub struct State {
     /// Format version.
     pub version: u32,
-    /// Snapshots that were healthy, the one most recently seen healthy first.
+    /// Deployments that were healthy, the one most recently seen healthy first.
     #[serde(default)]
     pub known_good: Vec<KnownGood>,
-    /// Snapshots that were rolled back from.
+    /// Deployments that were rolled back from.
     #[serde(default)]
-    pub bad: Vec<BadSnapshot>,
+    pub bad: Vec<Bad>,
     /// The checks of the last healthy boot.
     #[serde(default)]
     pub checks: Vec<KnownCheck>,
@@ -51,17 +51,16 @@ pub struct State {
     /// Boots that began and have no verdict, newest first.
     #[serde(default)]
     pub attempts: Vec<Attempt>,
-    /// A snapshot that the boot loader boots once.
+    /// A deployment that the boot loader boots once.
     #[serde(default)]
     pub trial: Option<Trial>,
 }
 
-/// A snapshot that was healthy once.
+/// A deployment that was healthy once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownGood {
     /// Which one.
-    #[serde(flatten)]
-    pub snapshot: SnapshotId,
+    pub deployment: Deployment,
     /// Whether its last boot settled (no start job still running after the time limit).
     pub settled: bool,
     /// Boot loader entry that it was last booted with, without its counter.
@@ -71,21 +70,20 @@ pub struct KnownGood {
 
 impl KnownGood {
     /// One that was healthy now.
-    pub fn new(snapshot: &SnapshotId, settled: bool) -> Self {
+    pub fn new(deployment: &Deployment, settled: bool) -> Self {
         Self {
-            snapshot: snapshot.clone(),
+            deployment: deployment.clone(),
             settled,
             entry: None,
         }
     }
 }
 
-/// A snapshot that was rolled back from.
+/// A deployment that was rolled back from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BadSnapshot {
+pub struct Bad {
     /// Which one.
-    #[serde(flatten)]
-    pub snapshot: SnapshotId,
+    pub deployment: Deployment,
     /// The checks that failed there.
     pub reason: String,
 }
@@ -111,7 +109,7 @@ pub struct BootRecord {
     /// When it was judged, in seconds since 1970 (for people: nothing is decided by it).
     pub at: u64,
     /// What was booted.
-    pub snapshot: Option<SnapshotId>,
+    pub deployment: Option<Deployment>,
     /// The verdict.
     pub verdict: Verdict,
     /// Failed checks, by name.
@@ -137,90 +135,101 @@ impl Default for State {
 }
 
 impl State {
-    /// Records a healthy boot: the snapshot becomes the newest known good one, an open incident ends.
+    /// Records a healthy boot: the deployment becomes the newest known good one, an open incident ends.
     /// Known good ones that do not exist any more are forgotten. Returns those that are no longer kept as places to go
     /// back to.
     pub fn commit(
         &mut self,
         good: KnownGood,
         boot: &BootKey,
-        exists: &dyn Fn(&SnapshotId) -> bool,
-    ) -> Vec<SnapshotId> {
-        let snapshot = &good.snapshot;
-        // If not even the booted one can be seen, '/.snapshots' is not there, and says nothing about the others.
-        if exists(snapshot) {
-            self.known_good.retain(|known| exists(&known.snapshot));
-        }
-        self.known_good.retain(|known| known.snapshot != *snapshot);
-        self.bad.retain(|bad| bad.snapshot != *snapshot);
+        exists: &dyn Fn(&Deployment) -> Exists,
+    ) -> Vec<Deployment> {
+        let deployment = &good.deployment;
+        self.known_good
+            .retain(|known| exists(&known.deployment) != Exists::No);
+        self.known_good
+            .retain(|known| known.deployment != *deployment);
+        self.bad.retain(|bad| bad.deployment != *deployment);
         self.attempts.clear();
         if let Some(incident) = self.incident.as_mut().filter(|incident| incident.is_open()) {
-            incident.end(boot, Some(snapshot));
+            incident.end(boot, Some(deployment));
         }
         self.known_good.insert(0, good);
         self.known_good
             .drain(KNOWN_GOOD_LIMIT.min(self.known_good.len())..)
-            .map(|known| known.snapshot)
+            .map(|known| known.deployment)
             .collect()
     }
 
-    /// Where no known good snapshot is left that exists, takes over what is known to be good elsewhere: a list without a
+    /// Where no known good deployment is left that exists, takes over what is known to be good elsewhere: a list without a
     /// place to go back to was lost, whatever it says. Never one that is known to be bad here. Whether there was any.
     pub fn salvage(
         &mut self,
-        elsewhere: impl FnOnce() -> Vec<SnapshotId>,
-        exists: &dyn Fn(&SnapshotId) -> bool,
+        elsewhere: impl FnOnce() -> Vec<Deployment>,
+        exists: &dyn Fn(&Deployment) -> Exists,
     ) -> bool {
-        if self.known_good.iter().any(|known| exists(&known.snapshot)) {
+        let mut known = self.known_good.iter();
+        if known.any(|known| exists(&known.deployment) == Exists::Yes) {
             return false;
         }
         let mut found = elsewhere();
-        found.retain(|snapshot| self.bad.iter().all(|bad| bad.snapshot != *snapshot));
-        let found = found.iter().map(|snapshot| KnownGood::new(snapshot, false));
+        found.retain(|deployment| self.bad.iter().all(|bad| bad.deployment != *deployment));
+        let found = found
+            .iter()
+            .map(|deployment| KnownGood::new(deployment, false));
         let before = self.known_good.len();
         self.known_good.extend(found);
         self.known_good.len() > before
     }
 
-    /// Whether exactly this snapshot was healthy once.
-    pub fn is_known_good(&self, snapshot: &SnapshotId) -> bool {
+    /// Whether exactly this deployment was healthy once.
+    pub fn is_known_good(&self, deployment: &Deployment) -> bool {
         self.known_good
             .iter()
-            .any(|known| known.snapshot == *snapshot)
+            .any(|known| known.deployment == *deployment)
     }
 
-    /// Whether the boots of the newest known good snapshot did settle.
+    /// The boot entry that a known good deployment was last healthy with.
+    pub fn entry_of(&self, deployment: &Deployment) -> Option<&str> {
+        let known = self.known_good.iter();
+        known
+            .filter(|known| known.deployment == *deployment)
+            .find_map(|known| known.entry.as_deref())
+    }
+
+    /// Whether the boots of the newest known good deployment did settle.
     pub fn usually_settles(&self) -> bool {
         self.known_good.first().is_some_and(|known| known.settled)
     }
 
-    /// Where to roll back to from `booted`: the newest known good snapshot that `exists`, is not bad and did not
+    /// Where to roll back to from `booted`: the newest known good deployment that `exists`, is not bad and did not
     /// fail in this incident. From a known good one only to an earlier one: if somebody went back from a newer
     /// one by hand, there was a reason.
     pub fn rollback_target(
         &self,
-        booted: &SnapshotId,
-        exists: &dyn Fn(&SnapshotId) -> bool,
-    ) -> Option<SnapshotId> {
+        booted: &Deployment,
+        exists: &dyn Fn(&Deployment) -> Exists,
+    ) -> Option<Deployment> {
         let after = self
             .known_good
             .iter()
-            .position(|known| known.snapshot == *booted)
+            .position(|known| known.deployment == *booted)
             .map_or(0, |at| at + 1);
-        let failed_now = |snapshot: &SnapshotId| {
+        let failed_now = |deployment: &Deployment| {
             self.open_incident()
-                .is_some_and(|incident| incident.has_failed(snapshot))
+                .is_some_and(|incident| incident.has_failed(deployment))
         };
-        let is_bad = |snapshot: &SnapshotId| self.bad.iter().any(|bad| bad.snapshot == *snapshot);
+        let is_bad =
+            |deployment: &Deployment| self.bad.iter().any(|bad| bad.deployment == *deployment);
         self.known_good
             .iter()
             .skip(after)
-            .map(|known| &known.snapshot)
-            .find(|snapshot| {
-                *snapshot != booted
-                    && !is_bad(snapshot)
-                    && !failed_now(snapshot)
-                    && exists(snapshot)
+            .map(|known| &known.deployment)
+            .find(|deployment| {
+                *deployment != booted
+                    && !is_bad(deployment)
+                    && !failed_now(deployment)
+                    && exists(deployment) == Exists::Yes
             })
             .cloned()
     }
@@ -231,28 +240,36 @@ impl State {
     }
 
     /// Opens a new incident, or goes on with the open one. One that ended unacknowledged goes to the past.
-    pub fn incident_for(&mut self, boot: &BootKey, snapshot: Option<&SnapshotId>) -> &mut Incident {
+    pub fn incident_for(
+        &mut self,
+        boot: &BootKey,
+        deployment: Option<&Deployment>,
+    ) -> &mut Incident {
         if let Some(ended) = self.incident.take_if(|incident| !incident.is_open()) {
             self.archive(ended);
         }
         self.incident
-            .get_or_insert_with(|| Incident::new(boot, snapshot))
+            .get_or_insert_with(|| Incident::new(boot, deployment))
     }
 
     /// Takes over an incident that an earlier boot could not write down here: as the one that is open, unless it is
-    /// known already. The snapshot that it was rolled back from is bad.
+    /// known already. The deployment that it was rolled back from is bad.
     pub fn take_over(&mut self, incident: Incident) {
         let known = self.incident.iter().chain(&self.past);
         if known.into_iter().any(|known| known.boot == incident.boot) {
             return;
         }
-        if let (Some(snapshot), Some(_)) = (&incident.snapshot, incident.step(Action::Rollback)) {
+        if let (Some(deployment), Some(_)) = (&incident.deployment, incident.step(Action::Rollback))
+        {
             let failed: Vec<&str> = incident
                 .failed
                 .iter()
                 .map(|check| check.name.as_str())
                 .collect();
-            self.mark_bad(&snapshot.clone(), format!("failed: {}", failed.join(", ")));
+            self.mark_bad(
+                &deployment.clone(),
+                format!("failed: {}", failed.join(", ")),
+            );
         }
         if let Some(before) = self.incident.replace(incident) {
             self.archive(before);
@@ -270,18 +287,18 @@ impl State {
         if known.any(|check| check.boot == boot) {
             return;
         }
-        let from = rescue.from_snapshot.as_ref();
+        let from = rescue.from.as_ref();
         let incident = self.incident_for(&boot, from);
         incident.record_failed(vec![FailedCheck {
             boot: boot.clone(),
-            snapshot: from.cloned(),
+            deployment: from.cloned(),
             name: "boot".to_owned(),
             unit: format!("health-checker-{}", rescue.who),
             result: CheckResult::Error,
             exit_status: None,
             message: format!(
-                "snapshot {} died before it was judged: {}",
-                rescue.from, rescue.reason
+                "{} died before it was judged: {}",
+                rescue.label, rescue.reason
             ),
             log: Vec::new(),
         }]);
@@ -312,24 +329,24 @@ impl State {
         self.history.truncate(HISTORY_LIMIT);
     }
 
-    /// The snapshots that were rolled back from in the incident that goes on.
-    pub fn bad_of_incident(&self) -> Vec<SnapshotId> {
+    /// The deployments that were rolled back from in the incident that goes on.
+    pub fn bad_of_incident(&self) -> Vec<Deployment> {
         let Some(incident) = self.open_incident() else {
             return Vec::new();
         };
-        let bad = self.bad.iter().map(|bad| &bad.snapshot);
-        bad.filter(|snapshot| incident.has_failed(snapshot))
+        let bad = self.bad.iter().map(|bad| &bad.deployment);
+        bad.filter(|deployment| incident.has_failed(deployment))
             .cloned()
             .collect()
     }
 
-    /// Remembers a snapshot as bad.
-    pub fn mark_bad(&mut self, snapshot: &SnapshotId, reason: String) {
-        self.bad.retain(|bad| bad.snapshot != *snapshot);
+    /// Remembers a deployment as bad.
+    pub fn mark_bad(&mut self, deployment: &Deployment, reason: String) {
+        self.bad.retain(|bad| bad.deployment != *deployment);
         self.bad.insert(
             0,
-            BadSnapshot {
-                snapshot: snapshot.clone(),
+            Bad {
+                deployment: deployment.clone(),
                 reason,
             },
         );

@@ -1,17 +1,17 @@
 //! State on disk: loaded so that nothing can crash it, written so that a power cut leaves the old or the new.
 
 use std::cell::Cell;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use health_checks::Root;
+use serde_json::Value;
 
-use super::legacy::Legacy;
-use super::{State, VERSION, legacy, strict};
-use crate::model::facts::SnapshotId;
+use super::{State, VERSION, strict};
+use crate::sys::durable;
 
 /// Where our state is. It holds log lines of checks: for root only.
 pub const DIRECTORY: &str = "/var/lib/health-checker";
@@ -20,7 +20,7 @@ const FILE: &str = "state.json";
 const SIZE_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// What is done about a state that cannot be used, or has lost what it knew.
-pub const WHAT_IS_LEFT: &str = "; going on with what the legacy state and snapper's userdata know";
+pub const WHAT_IS_LEFT: &str = "; going on with what is marked as good elsewhere";
 
 /// linux/magic.h
 const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
@@ -37,21 +37,24 @@ pub struct Loaded {
     pub is_whole: bool,
 }
 
+/// Makes a state of version 1 one of this version; what it does not understand it leaves as it is.
+pub type Upgrade = fn(&mut Value);
+
 /// The state directory below a root.
 #[derive(Debug, Clone)]
 pub struct Store {
     directory: PathBuf,
-    legacy: PathBuf,
+    upgrade: Upgrade,
     /// There was no file when it was loaded.
     missing: Cell<bool>,
 }
 
 impl Store {
     /// The store of a system.
-    pub fn new(root: &Root) -> Self {
+    pub fn new(root: &Root, upgrade: Upgrade) -> Self {
         Self {
             directory: root.join(DIRECTORY),
-            legacy: root.join(legacy::PATH),
+            upgrade,
             missing: Cell::new(false),
         }
     }
@@ -67,7 +70,9 @@ impl Store {
         let path = self.path();
         self.missing.set(false);
         let found = match read(&path) {
-            Ok(text) => parse(&text).map_err(|error| format!("'{}' {error}", path.display())),
+            Ok(text) => {
+                parse(&text, self.upgrade).map_err(|error| format!("'{}' {error}", path.display()))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.missing.set(true);
                 Ok(State::default())
@@ -87,15 +92,10 @@ impl Store {
         }
     }
 
-    /// What health-checker 1.x would know.
-    pub fn legacy(&self) -> Legacy {
-        read(&self.legacy).map_or_else(|_| Legacy::default(), |text| legacy::parse(&text))
-    }
-
     /// What is there and is no state of ours is kept for whoever wants to know what was in it: the next state must
     /// not overwrite it, and a directory would be in its way.
     fn put_aside(&self, path: &Path) {
-        match read(path).map(|text| parse(&text)) {
+        match read(path).map(|text| parse(&text, self.upgrade)) {
             Ok(Ok(_)) => return,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return,
             Ok(Err(_)) | Err(_) => {}
@@ -121,7 +121,9 @@ impl Store {
     /// When it is not known to be on the disk. When there is a state that was not there when it was loaded: in emergency
     /// mode `/var` may be mounted later, and what is in it must not be lost.
     pub fn save(&self, state: &State) -> Result<()> {
-        if self.missing.get() && read(&self.path()).is_ok_and(|text| parse(&text).is_ok()) {
+        if self.missing.get()
+            && read(&self.path()).is_ok_and(|text| parse(&text, self.upgrade).is_ok())
+        {
             bail!(
                 "'{}' was not there a moment ago (was '/var' mounted in between?): it is not overwritten",
                 self.path().display()
@@ -135,22 +137,12 @@ impl Store {
             .with_context(|| format!("cannot protect '{}'", self.directory.display()))?;
         must_outlive_a_reboot(&self.directory)?;
         self.put_aside(&self.path());
-        replace(&self.path(), &text, 0o600)?;
+        durable::write(&self.path(), &text, 0o600)?;
         self.missing.set(false);
         // The directory itself may be new.
-        sync_directory(self.directory.parent())
-    }
-
-    /// Writes the legacy state.
-    ///
-    /// # Errors
-    /// When it is not known to be on the disk.
-    pub fn save_legacy(&self, good: &SnapshotId) -> Result<()> {
-        if let Some(directory) = self.legacy.parent() {
-            fs::create_dir_all(directory)
-                .with_context(|| format!("cannot create '{}'", directory.display()))?;
-        }
-        replace(&self.legacy, legacy::render(good).as_bytes(), 0o644)
+        self.directory
+            .parent()
+            .map_or(Ok(()), durable::sync_directory)
     }
 }
 
@@ -178,13 +170,17 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn parse(text: &str) -> Result<State, String> {
+fn parse(text: &str, upgrade: Upgrade) -> Result<State, String> {
     if text.trim().is_empty() {
         return Err("is empty".to_owned());
     }
-    let value = strict::parse(text).map_err(|error| format!("is damaged: {error}"))?;
-    match value.get("version").and_then(serde_json::Value::as_u64) {
+    let mut value = strict::parse(text).map_err(|error| format!("is damaged: {error}"))?;
+    match value.get("version").and_then(Value::as_u64) {
         Some(version) if version == u64::from(VERSION) => {}
+        Some(1) => {
+            upgrade(&mut value);
+            value["version"] = VERSION.into();
+        }
         Some(version) => {
             return Err(format!(
                 "was written in format {version}, this program knows {VERSION}"
@@ -195,40 +191,15 @@ fn parse(text: &str) -> Result<State, String> {
     serde_json::from_value(value).map_err(|error| format!("is damaged: {error}"))
 }
 
-/// Temporary file, fsync, rename, fsync of the directory.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let directory = path.parent().context("no directory")?;
-    let what = || format!("cannot write '{}'", path.display());
-    let mut file = tempfile::Builder::new()
-        .prefix(".new-")
-        .tempfile_in(directory)
-        .with_context(what)?;
-    file.write_all(bytes).with_context(what)?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(mode))
-        .with_context(what)?;
-    file.as_file().sync_all().with_context(what)?;
-    file.persist(path).with_context(what)?;
-    sync_directory(Some(directory))
-}
-
-fn sync_directory(directory: Option<&Path>) -> Result<()> {
-    let Some(directory) = directory else {
-        return Ok(());
-    };
-    File::open(directory)
-        .and_then(|directory| directory.sync_all())
-        .with_context(|| format!("cannot sync '{}'", directory.display()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::deployment::{Deployment, Exists};
     use crate::state::KnownGood;
 
     fn store() -> (tempfile::TempDir, Store) {
         let directory = tempfile::tempdir_in("/var/tmp").unwrap();
-        let store = Store::new(&Root::at(directory.path()));
+        let store = Store::new(&Root::at(directory.path()), |_| ());
         (directory, store)
     }
 
@@ -236,15 +207,10 @@ mod tests {
     fn what_is_saved_is_loaded_and_readable_for_root_only() {
         let (_directory, store) = store();
         let mut state = State::default();
-        let snapshot = SnapshotId {
-            number: 1,
-            id: 265,
-            uuid: "u".to_owned(),
-        };
         state.commit(
-            KnownGood::new(&snapshot, true),
+            KnownGood::new(&Deployment::numbered(1), true),
             &crate::model::facts::BootKey::default(),
-            &|_| true,
+            &|_| Exists::Yes,
         );
         store.save(&state).unwrap();
         let loaded = store.load();
@@ -273,11 +239,7 @@ mod tests {
         later.load();
         state.begin(
             &crate::model::facts::BootKey::default(),
-            &SnapshotId {
-                number: 1,
-                id: 265,
-                uuid: "u".to_owned(),
-            },
+            &Deployment::numbered(1),
         );
         later.save(&state).unwrap();
         later.save(&state).unwrap();
@@ -295,19 +257,19 @@ mod tests {
             "{",
             "[]",
             "null",
-            "{\"version\":1,\"known_good\":7}",
+            "{\"version\":2,\"known_good\":7}",
             "{\"version\":99}",
-            "{\"version\":\"1\"}",
-            "{\"version\":1.0}",
+            "{\"version\":\"2\"}",
+            "{\"version\":2.0}",
             "{\"version\":-1}",
-            "{\"version\":1,\"version\":1}",
-            "{\"version\":1,\"known_good\":null}",
-            "{\"version\":1,\"attempts\":1e999}",
-            "{\"version\":1,\"known_good\":[{\"number\":1.0,\"id\":2,\"uuid\":\"u\",\"settled\":true}]}",
-            "{\"version\":1,\"known_good\":[{\"number\":-1,\"id\":2,\"uuid\":\"u\",\"settled\":true}]}",
-            "{\"version\":1,\"bad\":[{\"number\":99999999999999999999,\"id\":2,\"uuid\":\"u\",\"reason\":\"\"}]}",
-            "{\"version\":1,\"unknown\":{\"a\":[{\"b\":1,\"b\":1}]}}",
-            "\u{feff}{\"version\":1}",
+            "{\"version\":2,\"version\":2}",
+            "{\"version\":2,\"known_good\":null}",
+            "{\"version\":2,\"attempts\":1e999}",
+            "{\"version\":2,\"known_good\":[{\"deployment\":{\"id\":1,\"label\":\"a\"},\"settled\":true}]}",
+            "{\"version\":2,\"known_good\":[{\"number\":1,\"id\":2,\"uuid\":\"u\",\"settled\":true}]}",
+            "{\"version\":2,\"bad\":[{\"deployment\":\"snapper:1:2:u\",\"reason\":\"\"}]}",
+            "{\"version\":2,\"unknown\":{\"a\":[{\"b\":1,\"b\":1}]}}",
+            "\u{feff}{\"version\":2}",
             "\u{0}\u{0}",
         ] {
             let (_directory, store) = store();
@@ -330,14 +292,14 @@ mod tests {
     fn what_is_not_known_is_no_damage() {
         let (_directory, store) = store();
         fs::create_dir_all(store.path().parent().unwrap()).unwrap();
-        let text = "{\"version\":1,\"later\":{\"a\":-1.5},\"known_good\":[{\"number\":18446744073709551615,\
-            \"id\":2,\"uuid\":\"u\",\"settled\":true,\"more\":null}]}";
+        let text = "{\"version\":2,\"later\":{\"a\":-1.5},\"known_good\":[{\"deployment\":{\"id\":\"a:b\",\"label\":\"x\",\
+            \"more\":1},\"settled\":true,\"more\":null}]}";
         fs::write(store.path(), text).unwrap();
         let Loaded {
             state, warnings, ..
         } = store.load();
         assert_eq!(warnings.len(), 0, "{warnings:?}");
-        assert_eq!(state.known_good[0].snapshot.number, u64::MAX);
+        assert_eq!(state.known_good[0].deployment.id, "a:b");
     }
 
     #[test]
@@ -366,7 +328,7 @@ mod tests {
     #[test]
     fn a_state_in_memory_is_not_written_down() {
         let directory = tempfile::tempdir_in("/dev/shm").unwrap();
-        let error = Store::new(&Root::at(directory.path()))
+        let error = Store::new(&Root::at(directory.path()), |_| ())
             .save(&State::default())
             .unwrap_err();
         assert!(error.to_string().contains("in memory"), "{error:#}");

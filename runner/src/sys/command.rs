@@ -49,6 +49,10 @@ impl fmt::Display for Ended {
 /// # Errors
 /// When it cannot be started.
 pub fn run(argv: &[&str], limit: Duration, tick: &dyn Fn()) -> Result<Ended> {
+    #[cfg(test)]
+    if let Some(ended) = fake::run(argv) {
+        return ended;
+    }
     let (program, arguments) = argv.split_first().context("no program to run")?;
     let mut output = rustix::fs::memfd_create("output", rustix::fs::MemfdFlags::CLOEXEC)
         .map(std::fs::File::from)
@@ -92,6 +96,55 @@ pub fn run(argv: &[&str], limit: Duration, tick: &dyn Fn()) -> Result<Ended> {
         status,
         output: String::from_utf8_lossy(&text).trim().to_owned(),
     })
+}
+
+/// Tests never do anything to the machine that they run on: what could is only written down.
+#[cfg(test)]
+pub mod fake {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// What does something to a machine, or waits for it.
+    const NOT_FOR_TESTS: [&str; 5] = [
+        "systemctl",
+        "systemd-run",
+        "transactional-update",
+        "snapper",
+        "journalctl",
+    ];
+
+    thread_local! {
+        static ASKED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
+    }
+
+    /// From now on, what this thread runs is written down and succeeds.
+    pub fn begin() {
+        ASKED.with(|asked| *asked.borrow_mut() = Some(Vec::new()));
+    }
+
+    /// What was to be run since the last time, a line each.
+    pub fn asked() -> Vec<String> {
+        let asked = ASKED.with(|asked| asked.borrow_mut().as_mut().map(std::mem::take));
+        asked.unwrap_or_default()
+    }
+
+    pub(super) fn run(argv: &[&str]) -> Option<Result<Ended>> {
+        if !NOT_FOR_TESTS.contains(argv.first()?) {
+            return None;
+        }
+        let written = ASKED.with(|asked| {
+            let mut asked = asked.borrow_mut();
+            asked.as_mut().map(|asked| asked.push(argv.join(" ")))
+        });
+        Some(match written {
+            Some(()) => Ok(Ended {
+                status: Some(ExitStatus::default()),
+                output: String::new(),
+            }),
+            None => Err(anyhow::anyhow!("'{}' is not for a test", argv.join(" "))),
+        })
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod boot;
 pub mod btrfs;
 pub mod bus;
 pub mod command;
+pub mod durable;
 pub mod fail_point;
 pub mod journal;
 pub mod lease;

@@ -63,13 +63,6 @@ pub fn mount_point_of<'m>(mounts: &'m [Mount], path: &str) -> Option<&'m str> {
         .max_by_key(|point| point.len())
 }
 
-/// snapper's number of the snapshot that is the root of a mount, whatever the prefix:
-/// `/@/.snapshots/3/snapshot` and `/.snapshots/3/snapshot` are number 3.
-pub fn snapshot_number(root: &str) -> Option<u64> {
-    let (rest, number) = root.strip_suffix("/snapshot")?.rsplit_once('/')?;
-    (rest == "/.snapshots" || rest.ends_with("/.snapshots")).then(|| number.parse().ok())?
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,7 +83,7 @@ mod tests {
             (root.kind.as_str(), root.source.as_str()),
             ("btrfs", "/dev/vda3")
         );
-        assert_eq!(snapshot_number(&root.root), Some(12));
+        assert_eq!(root.root, "/@/.snapshots/12/snapshot");
         assert_eq!(mounts.last().unwrap().point, "/mnt/with blank");
     }
 
@@ -104,20 +97,5 @@ mod tests {
         assert_eq!(mount_point_of(&mounts, "/usr/localx"), Some("/"));
         assert_eq!(mount_point_of(&mounts, "/usr/libexec"), Some("/"));
         assert_eq!(mount_point_of(&[], "/usr"), None);
-    }
-
-    #[test]
-    fn only_the_snapshot_directory_of_snapper_has_a_number() {
-        assert_eq!(snapshot_number("/.snapshots/1/snapshot"), Some(1));
-        assert_eq!(snapshot_number("/@/.snapshots/265/snapshot"), Some(265));
-        for other in [
-            "/",
-            "/@",
-            "/@/.snapshots/x/snapshot",
-            "/@/my.snapshots/1/snapshot",
-            "/@/.snapshots/1/snapshot/etc",
-        ] {
-            assert_eq!(snapshot_number(other), None, "{other}");
-        }
     }
 }

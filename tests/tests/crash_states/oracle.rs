@@ -190,7 +190,13 @@ pub fn known_good(state: &Value) -> Vec<u64> {
     let known = state["known_good"].as_array();
     let numbers = known.into_iter().flatten();
     numbers
-        .filter_map(|known| known["number"].as_u64())
+        .filter_map(|known| {
+            known["deployment"]["label"]
+                .as_str()?
+                .strip_prefix("snapshot ")?
+                .parse()
+                .ok()
+        })
         .collect()
 }
 

@@ -1,7 +1,7 @@
 //! Entries of the Boot Loader Specification (<https://uapi-group.org/specifications/specs/boot_loader_specification/>):
 //! what their file names and texts say. No I/O.
 
-use crate::bootloader::command_line::CommandLine;
+use crate::bootloader::command_line::KernelLine;
 
 const SUFFIX: &str = ".conf";
 
@@ -98,7 +98,7 @@ pub fn boots(text: &str) -> Boots {
             _ => {}
         }
     }
-    let options = CommandLine::parse(&options);
+    let options = KernelLine::parse(&options);
     match (options.snapshot(), options.subvolume()) {
         (Some(number), _) => Boots::Snapshot(number),
         (None, None) if linux && options.value("root").is_some() => Boots::Default,

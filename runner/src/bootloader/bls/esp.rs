@@ -14,7 +14,7 @@ use super::entry::{Boots, FileName, boots};
 use super::order::compare;
 use crate::bootloader::Entry;
 use crate::bootloader::efi::Variables;
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
 use crate::sys::mountinfo::Mount;
 use crate::sys::writable::{sync, with_write_access};
 
@@ -30,7 +30,7 @@ const SIZE_LIMIT: u64 = 64 * 1024;
 
 /// An entry's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundEntry {
     /// Directory, as the system calls it.
     pub directory: PathBuf,
     /// Its name, taken apart.
@@ -41,7 +41,7 @@ pub struct Found {
     pub boots: Boots,
 }
 
-impl Found {
+impl FoundEntry {
     /// Its path, as the system calls it.
     pub fn path(&self) -> PathBuf {
         self.directory.join(&self.file)
@@ -132,7 +132,7 @@ impl<'m> Partitions<'m> {
     }
 
     /// All entries, and what could not be read.
-    pub fn entries(&self) -> (Vec<Found>, Vec<String>) {
+    pub fn entries(&self) -> (Vec<FoundEntry>, Vec<String>) {
         let (mut entries, mut warnings) = (Vec::new(), Vec::new());
         for directory in &self.directories {
             match of_directory(self.root, directory) {
@@ -140,7 +140,7 @@ impl<'m> Partitions<'m> {
                 Err(error) => warnings.push(format!("{error:#}")),
             }
         }
-        entries.sort_by(|a: &Found, b: &Found| compare(&b.name.id, &a.name.id));
+        entries.sort_by(|a: &FoundEntry, b: &FoundEntry| compare(&b.name.id, &a.name.id));
         (entries, warnings)
     }
 
@@ -148,7 +148,7 @@ impl<'m> Partitions<'m> {
     ///
     /// # Errors
     /// When it does not have that name afterwards, on the disk.
-    pub fn rename(&self, found: &Found, file: &str) -> Result<()> {
+    pub fn rename(&self, found: &FoundEntry, file: &str) -> Result<()> {
         let old = self.root.join(found.path());
         let new = self.root.join(found.directory.join(file));
         with_write_access(self.root, self.mounts, &found.directory, || {
@@ -233,7 +233,7 @@ pub fn directories(root: &Root, mounts: &[Mount]) -> Vec<PathBuf> {
     directories
 }
 
-fn of_directory(root: &Root, directory: &Path) -> Result<Vec<Found>> {
+fn of_directory(root: &Root, directory: &Path) -> Result<Vec<FoundEntry>> {
     let what = || format!("cannot read '{}'", directory.display());
     let mut found = Vec::new();
     for item in fs::read_dir(root.join(directory)).with_context(what)? {
@@ -253,7 +253,7 @@ fn of_directory(root: &Root, directory: &Path) -> Result<Vec<Found>> {
         } else {
             Vec::new()
         };
-        found.push(Found {
+        found.push(FoundEntry {
             directory: directory.to_owned(),
             file: file.to_owned(),
             name,

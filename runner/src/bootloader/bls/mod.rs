@@ -12,11 +12,12 @@ use std::path::Path;
 use anyhow::Result;
 use health_checks::Root;
 
-use super::command_line::CommandLine;
+use super::command_line::KernelLine;
 use super::efi::Variables;
 use super::grub::block::{self, Block};
-use super::{BootLoader, Entry, Kind, Offer, View};
-use crate::model::facts::SnapshotId;
+use super::{BootLoader, Entry, Kind, View};
+use crate::bootloader::snapshot::SnapshotId;
+use crate::model::loader::Offer;
 use crate::sys::mountinfo::Mount;
 use entry::FileName;
 use esp::{Access, Partitions};
@@ -45,13 +46,13 @@ pub struct Bls {
     /// The firmware's variables.
     pub variables: Variables,
     /// Of this boot.
-    pub command_line: CommandLine,
+    pub command_line: KernelLine,
     /// GRUB's environment, if there is one.
     pub block: Option<Block>,
 }
 
 impl BootLoader for Bls {
-    fn view(&self, default: Option<u64>) -> View {
+    fn look(&self, default: Option<u64>) -> View {
         let mut view = View::empty(self.kind);
         let partitions = Partitions::open(&self.root, &self.mounts, &self.variables, Access::Read);
         let (found, warnings) = match &partitions {
@@ -97,16 +98,16 @@ impl BootLoader for Bls {
     }
 
     /// systemd-bless-boot(8) does it once boot-complete.target is reached; nothing is pending otherwise.
-    fn judged(&self, _: u32) -> Result<()> {
+    fn mark_judged(&self, _: u32) -> Result<()> {
         Ok(())
     }
 
     /// The entries that are left are where to fall back to.
-    fn good(&self, _: &SnapshotId, _: &str, bad: &[SnapshotId]) -> Result<()> {
+    fn mark_good(&self, _: &SnapshotId, _: &str, bad: &[SnapshotId]) -> Result<()> {
         self.mark_bad(bad)
     }
 
-    fn rolled_back(
+    fn set_default(
         &self,
         from: &SnapshotId,
         to: &SnapshotId,
@@ -116,11 +117,11 @@ impl BootLoader for Bls {
         self.roll_back(from, to, entry, tick)
     }
 
-    fn is_told(&self) -> bool {
+    fn has_default(&self) -> bool {
         self.variables.is_set(DEFAULT)
     }
 
-    fn offer(
+    fn can_try(
         &self,
         booted: &SnapshotId,
         new: &SnapshotId,
@@ -129,15 +130,15 @@ impl BootLoader for Bls {
         self.find_offer(booted, new, waiting)
     }
 
-    fn try_once(&self, entry: &str, good: &str) -> Result<()> {
-        self.set_one_shot(entry, good)
+    fn set_one_shot(&self, entry: &str, good: &str) -> Result<()> {
+        self.write_one_shot(entry, good)
     }
 
-    fn take(&self, entry: &str, good: &str) -> Result<bool> {
+    fn restore_default(&self, entry: &str, good: &str) -> Result<bool> {
         self.take_entry(entry, good)
     }
 
-    fn cancel(&self, entry: &str) -> Result<()> {
+    fn unset_one_shot(&self, entry: &str) -> Result<()> {
         self.forget_one_shot(entry)
     }
 }

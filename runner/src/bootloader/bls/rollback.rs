@@ -3,10 +3,10 @@
 use anyhow::{Context, Result, bail};
 
 use super::entry::Boots;
-use super::esp::{Access, Found, Partitions};
+use super::esp::{Access, FoundEntry, Partitions};
 use super::order::compare;
 use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED, block};
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
 
 impl Bls {
     /// Early in a boot the partition may be out of reach: the variable alone is enough for the next one.
@@ -40,7 +40,7 @@ impl Bls {
             (Err(error), Some(id)) => return self.by_variable(id, &error),
         };
         let (found, mut done) = partitions.entries();
-        let linux = |found: &Found| found.boots != Boots::Other;
+        let linux = |found: &FoundEntry| found.boots != Boots::Other;
         if !found.iter().any(linux) {
             done.push(
                 "the boot loader has no entries that are text: what it boots is not known"
@@ -94,8 +94,9 @@ impl Bls {
     /// Entries of these snapshots that still have starts left: the initrd and the rescue program do not rename any, and early
     /// in a boot their partition may be out of reach.
     pub(super) fn mark_bad(&self, bad: &[SnapshotId]) -> Result<()> {
-        let is_to_be_marked =
-            |found: &Found| !found.is_bad() && bad.iter().any(|snapshot| found.is_of(snapshot));
+        let is_to_be_marked = |found: &FoundEntry| {
+            !found.is_bad() && bad.iter().any(|snapshot| found.is_of(snapshot))
+        };
         let open = |access| Partitions::open(&self.root, &self.mounts, &self.variables, access);
         // Nothing is mounted, and nothing made writable, where nothing is to be done.
         if bad.is_empty() || !open(Access::Read)?.entries().0.iter().any(is_to_be_marked) {
@@ -125,9 +126,13 @@ impl Bls {
     /// Of all that boot the snapshot: what the loader is told already, else one that was blessed (it has no counter), else
     /// one with starts left, a bad one last; of several kernels the newest. Where none names the snapshot, one that boots
     /// whatever the default subvolume is.
-    pub(super) fn target<'f>(&self, found: &'f [Found], to: &SnapshotId) -> Option<&'f Found> {
-        let told = |found: &Found| !found.is_bad() && self.names(DEFAULT, &found.name.id);
-        let rank = |found: &Found| match found.name.left {
+    pub(super) fn target<'f>(
+        &self,
+        found: &'f [FoundEntry],
+        to: &SnapshotId,
+    ) -> Option<&'f FoundEntry> {
+        let told = |found: &FoundEntry| !found.is_bad() && self.names(DEFAULT, &found.name.id);
+        let rank = |found: &FoundEntry| match found.name.left {
             Some(0) => 0,
             Some(_) => 1,
             None => 2,
@@ -168,7 +173,7 @@ impl Bls {
     /// for the firmware's menu); a preferred one, unless it is of the good one.
     fn forget_others(
         &self,
-        found: &[Found],
+        found: &[FoundEntry],
         from: &SnapshotId,
         to: &SnapshotId,
         done: &mut Vec<String>,
@@ -201,7 +206,7 @@ impl Bls {
         let default = found
             .iter()
             .find(|found| found.name.id.eq_ignore_ascii_case(id));
-        if default.is_none_or(Found::is_bad) {
+        if default.is_none_or(FoundEntry::is_bad) {
             bail!("boot entry '{id}' is gone or bad");
         }
         Ok(())

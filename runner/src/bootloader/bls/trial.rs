@@ -4,10 +4,10 @@
 use anyhow::{Result, bail};
 
 use super::entry::Boots;
-use super::esp::{Access, Found, Partitions};
+use super::esp::{Access, FoundEntry, Partitions};
 use super::{Bls, DEFAULT, ONE_SHOT, PREFERRED};
-use crate::bootloader::Offer;
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
+use crate::model::loader::Offer;
 
 const FEATURES: &str = "LoaderFeatures";
 /// It honours LoaderEntryDefault and LoaderEntryOneShot (<https://systemd.io/BOOT_LOADER_INTERFACE/>).
@@ -37,7 +37,7 @@ impl Bls {
         if found.is_empty() || !warnings.is_empty() {
             bail!("not all boot entries can be read: {}", warnings.join("; "));
         }
-        let is = |found: &Found, id: &str| found.name.id.eq_ignore_ascii_case(id);
+        let is = |found: &FoundEntry, id: &str| found.name.id.eq_ignore_ascii_case(id);
         let wanted = match waiting {
             Some((entry, good)) if told.eq_ignore_ascii_case(good) => entry,
             _ => &told,
@@ -65,7 +65,7 @@ impl Bls {
     }
 
     /// After a power cut in between, the default is still the new entry: as if nothing had been done.
-    pub(super) fn set_one_shot(&self, entry: &str, good: &str) -> Result<()> {
+    pub(super) fn write_one_shot(&self, entry: &str, good: &str) -> Result<()> {
         self.variables.write(ONE_SHOT, entry)?;
         self.variables.write(DEFAULT, good)
     }

@@ -1,6 +1,6 @@
 //! What GRUB booted: kernel, initrd and options, from the command line of this boot. No I/O but the given question.
 
-use crate::bootloader::command_line::CommandLine;
+use crate::bootloader::command_line::KernelLine;
 
 const IMAGE: &str = "BOOT_IMAGE=";
 /// Where the file system that GRUB booted from may be mounted.
@@ -20,7 +20,7 @@ pub struct Kernel {
 impl Kernel {
     /// From a command line with `BOOT_IMAGE=(hd0,gpt2)/boot/vmlinuz-6.1`; without that, GRUB did not boot this kernel.
     /// `exists` answers whether there is a file; `subvolume` is that of `/`, which GRUB's path may begin with.
-    pub fn of(line: &CommandLine, subvolume: &str, exists: &dyn Fn(&str) -> bool) -> Self {
+    pub fn of(line: &KernelLine, subvolume: &str, exists: &dyn Fn(&str) -> bool) -> Self {
         let Some(linux) = line
             .words()
             .find_map(|word| word.strip_prefix(IMAGE))
@@ -84,7 +84,7 @@ fn initrds(linux: &str) -> Vec<String> {
 }
 
 /// Without what belongs to this boot alone. `None` where GRUB would hand over something else: it has quotes of its own.
-fn options(line: &CommandLine) -> Option<String> {
+fn options(line: &KernelLine) -> Option<String> {
     let own = |word: &&str| {
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
         match key {
@@ -106,7 +106,7 @@ mod tests {
     const SUBVOLUME: &str = "@/.snapshots/3/snapshot";
 
     fn kernel(line: &str, files: &[&str]) -> Kernel {
-        Kernel::of(&CommandLine::parse(line), SUBVOLUME, &|path| {
+        Kernel::of(&KernelLine::parse(line), SUBVOLUME, &|path| {
             files.contains(&path)
         })
     }

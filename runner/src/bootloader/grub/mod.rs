@@ -6,9 +6,9 @@ mod kernel;
 use anyhow::Result;
 use health_checks::Root;
 
-use super::command_line::CommandLine;
+use super::command_line::KernelLine;
 use super::{BootLoader, Kind, View};
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
 use block::{Block, Environment, fits};
 use kernel::Kernel;
 
@@ -33,11 +33,11 @@ pub struct Grub {
     /// Its environment.
     pub block: Block,
     /// Of this boot.
-    pub command_line: CommandLine,
+    pub command_line: KernelLine,
 }
 
 impl BootLoader for Grub {
-    fn view(&self, _: Option<u64>) -> View {
+    fn look(&self, _: Option<u64>) -> View {
         let mut view = View::empty(Kind::Grub);
         let variables = self.block.variables().unwrap_or_else(|error| {
             view.warnings.push(format!("{error:#}"));
@@ -62,7 +62,7 @@ impl BootLoader for Grub {
 
     /// Only where GRUB said that this boot counts: one that was chosen by hand decides nothing about the default, and one
     /// that GRUB fell back to stays what is booted until it is known to be good.
-    fn judged(&self, tries: u32) -> Result<()> {
+    fn mark_judged(&self, tries: u32) -> Result<()> {
         let now = self.block.variables()?;
         let tries = tries.to_string();
         if now.get(TRIES) != Some(&tries) {
@@ -74,7 +74,7 @@ impl BootLoader for Grub {
         Ok(())
     }
 
-    fn good(&self, snapshot: &SnapshotId, subvolume: &str, _: &[SnapshotId]) -> Result<()> {
+    fn mark_good(&self, snapshot: &SnapshotId, subvolume: &str, _: &[SnapshotId]) -> Result<()> {
         let now = self.block.variables()?;
         let exists = |path: &str| self.root.join(path).exists();
         let kernel = Kernel::of(&self.command_line, subvolume, &exists);
@@ -95,7 +95,7 @@ impl BootLoader for Grub {
     }
 
     /// GRUB boots the default subvolume; what it counted belongs to `from`, and so does what it would start there.
-    fn rolled_back(
+    fn set_default(
         &self,
         from: &SnapshotId,
         to: &SnapshotId,

@@ -7,8 +7,8 @@ use std::process::Command;
 use health_checks::Root;
 
 use super::block::{Block, Environment, fits};
+use crate::bootloader::snapshot::SnapshotId;
 use crate::bootloader::{BootLoader, Kind, detect};
-use crate::model::facts::SnapshotId;
 
 const TOOL: &str = "/usr/bin/grub-editenv";
 const BLOCK: &str = "/boot/grub/grubenv";
@@ -90,12 +90,12 @@ fn snapshot(number: u64) -> SnapshotId {
 #[test]
 fn grub_is_a_block_that_its_tool_can_read() {
     let system = System::new("");
-    assert_eq!(system.loader().view(None).kind, Kind::Grub);
+    assert_eq!(system.loader().look(None).kind, Kind::Grub);
     system.write(BLOCK, "garbage");
-    assert_eq!(system.loader().view(None).kind, Kind::None);
+    assert_eq!(system.loader().look(None).kind, Kind::None);
     system.create(BLOCK);
     fs::remove_file(system.root.join(TOOL)).unwrap();
-    assert_eq!(system.loader().view(None).kind, Kind::None);
+    assert_eq!(system.loader().look(None).kind, Kind::None);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn the_block_with_our_variables_is_the_one_that_grub_uses() {
         .status();
     assert!(set.unwrap().success());
     assert_eq!(system.block().path().to_str(), Some(other));
-    assert_eq!(system.loader().view(None).tries, Some(0));
+    assert_eq!(system.loader().look(None).tries, Some(0));
 }
 
 #[test]
@@ -120,14 +120,14 @@ fn a_judged_trial_is_not_pending_any_more_and_nothing_is_written_twice() {
         .block()
         .set(&[("health_checker_left", "0"), ("saved_entry", "x y")])
         .unwrap();
-    system.loader().judged(1).unwrap();
+    system.loader().mark_judged(1).unwrap();
     assert_eq!(system.get("left"), None);
     assert_eq!(system.get("tries").unwrap(), "1");
     assert_eq!(system.variables()["saved_entry"], "x y");
     let before = system.inode();
-    system.loader().judged(1).unwrap();
+    system.loader().mark_judged(1).unwrap();
     assert_eq!(system.inode(), before);
-    system.loader().judged(3).unwrap();
+    system.loader().mark_judged(3).unwrap();
     assert_eq!(system.get("tries").unwrap(), "3");
 }
 
@@ -140,7 +140,7 @@ fn a_boot_that_does_not_count_leaves_the_count_alone() {
     ] {
         let system = System::new(line);
         system.block().set(&[("health_checker_left", "0")]).unwrap();
-        system.loader().judged(1).unwrap();
+        system.loader().mark_judged(1).unwrap();
         assert_eq!(system.get("left").unwrap(), "0", "{line}");
     }
 }
@@ -155,8 +155,11 @@ fn a_good_boot_is_where_to_fall_back_to() {
             ("health_checker_initrd", "/old"),
         ])
         .unwrap();
-    assert!(system.loader().view(None).fell_back);
-    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
+    assert!(system.loader().look(None).fell_back);
+    system
+        .loader()
+        .mark_good(&snapshot(3), SUBVOLUME, &[])
+        .unwrap();
     let expected = [
         ("good", "3"),
         ("good_subvol", SUBVOLUME),
@@ -168,9 +171,12 @@ fn a_good_boot_is_where_to_fall_back_to() {
         assert_eq!(system.get(name).as_deref(), Some(value), "{name}");
     }
     assert_eq!(system.get("left"), None);
-    assert_eq!(system.loader().view(None).fallback, Some(3));
+    assert_eq!(system.loader().look(None).fallback, Some(3));
     let before = system.inode();
-    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
+    system
+        .loader()
+        .mark_good(&snapshot(3), SUBVOLUME, &[])
+        .unwrap();
     assert_eq!(system.inode(), before);
 }
 
@@ -181,14 +187,20 @@ fn what_does_not_fit_or_is_not_known_is_left_out() {
         .block()
         .set(&[("health_checker_options", "old")])
         .unwrap();
-    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
+    system
+        .loader()
+        .mark_good(&snapshot(3), SUBVOLUME, &[])
+        .unwrap();
     assert_eq!(system.get("options"), None);
     assert_eq!(system.get("linux").unwrap(), "/boot/vmlinuz-6.4");
 
     // Somebody else has filled it nearly.
     let system = System::new(KERNEL);
     system.block().set(&[("other", &"y".repeat(850))]).unwrap();
-    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
+    system
+        .loader()
+        .mark_good(&snapshot(3), SUBVOLUME, &[])
+        .unwrap();
     assert_eq!(
         (
             system.get("options"),
@@ -201,7 +213,10 @@ fn what_does_not_fit_or_is_not_known_is_left_out() {
 
     // Not booted by GRUB.
     let system = System::new("quiet");
-    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
+    system
+        .loader()
+        .mark_good(&snapshot(3), SUBVOLUME, &[])
+        .unwrap();
     assert_eq!((system.get("linux"), system.get("options")), (None, None));
 }
 
@@ -228,12 +243,15 @@ fn what_fits_is_known_exactly() {
 #[test]
 fn a_rollback_begins_anew_and_never_falls_back_to_the_bad_one() {
     let system = System::new(KERNEL);
-    system.loader().good(&snapshot(3), SUBVOLUME, &[]).unwrap();
+    system
+        .loader()
+        .mark_good(&snapshot(3), SUBVOLUME, &[])
+        .unwrap();
     system.block().set(&[("health_checker_left", "1")]).unwrap();
     let roll_back = |from, to| {
         system
             .loader()
-            .rolled_back(&snapshot(from), &snapshot(to), None, &|| {})
+            .set_default(&snapshot(from), &snapshot(to), None, &|| {})
             .unwrap()
     };
     assert_eq!(roll_back(4, 3).len(), 1);

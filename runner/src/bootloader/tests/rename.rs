@@ -39,7 +39,7 @@ fn no_entry_is_renamed_over_another_one() {
     system.entry("a.conf", "rootflags=subvol=@/.snapshots/2/snapshot root=x");
     let error = system
         .loader()
-        .good(&snapshot(1), "", &[snapshot(2)])
+        .mark_good(&snapshot(1), "", &[snapshot(2)])
         .unwrap_err();
     assert!(format!("{error:#}").contains(why), "{error:#}");
     assert!(system.files().contains(&"a+0-1.conf".to_owned()));

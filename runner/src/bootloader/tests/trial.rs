@@ -24,9 +24,9 @@ fn features(system: &System, flags: u64) {
     fs::write(system.root.join(file), bytes).unwrap();
 }
 
-fn offer(system: &System, waiting: Option<(&str, &str)>) -> Option<Offer> {
+fn can_try(system: &System, waiting: Option<(&str, &str)>) -> Option<Offer> {
     let loader = system.loader();
-    loader.offer(&snapshot(1), &snapshot(2), waiting).unwrap()
+    loader.can_try(&snapshot(1), &snapshot(2), waiting).unwrap()
 }
 
 fn ids(offer: Option<Offer>) -> Option<(String, String, Option<u32>)> {
@@ -41,9 +41,9 @@ fn a_new_default_can_be_tried_whether_it_is_counted_or_not() {
         ("snap-2.conf", None),
     ] {
         let system = updated(file);
-        assert!(system.loader().is_told());
+        assert!(system.loader().has_default());
         let expected = ("snap-2.conf".to_owned(), "snap-1.conf".to_owned(), left);
-        assert_eq!(ids(offer(&system, None)), Some(expected), "{file}");
+        assert_eq!(ids(can_try(&system, None)), Some(expected), "{file}");
     }
 }
 
@@ -86,10 +86,10 @@ fn nothing_is_tried_where_the_loader_would_not_do_so_or_boots_something_else() {
     for (what, change) in table {
         let system = updated("snap-2+3.conf");
         change(&system);
-        assert_eq!(offer(&system, None), None, "a loader that {what}");
+        assert_eq!(can_try(&system, None), None, "a loader that {what}");
     }
     // Without variables of its own at all: not EFI.
-    assert!(!System::new().loader().is_told());
+    assert!(!System::new().loader().has_default());
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn entries_that_follow_the_default_subvolume_are_no_way_back() {
     fs::remove_file(system.root.join(super::ENTRIES).join("snap-1.conf")).unwrap();
     system.entry("linux.conf", "root=UUID=1");
     system.set("LoaderEntrySelected", "linux.conf");
-    assert_eq!(offer(&system, None), None);
+    assert_eq!(can_try(&system, None), None);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn entries_that_cannot_be_read_are_an_error() {
     fs::remove_dir_all(system.root.join(super::ENTRIES)).unwrap();
     let error = system
         .loader()
-        .offer(&snapshot(1), &snapshot(2), None)
+        .can_try(&snapshot(1), &snapshot(2), None)
         .unwrap_err();
     assert!(
         format!("{error:#}").contains("LoaderDevicePartUUID"),
@@ -119,18 +119,22 @@ fn entries_that_cannot_be_read_are_an_error() {
 fn one_boot_is_by_the_new_entry_and_then_all_by_what_it_was_worth() {
     let system = updated("snap-2+3.conf");
     let loader = system.loader();
-    loader.try_once("snap-2.conf", "snap-1.conf").unwrap();
+    loader.set_one_shot("snap-2.conf", "snap-1.conf").unwrap();
     assert_eq!(system.get(ONE_SHOT).unwrap(), "snap-2.conf");
     assert_eq!(system.get(DEFAULT).unwrap(), "snap-1.conf");
-    assert_eq!(system.view(2).one_shot.unwrap(), "snap-2.conf");
+    assert_eq!(system.look(2).one_shot.unwrap(), "snap-2.conf");
 
     // It waits for its boot: the plan can be made again, but not without knowing of it.
-    assert_eq!(offer(&system, None), None);
+    assert_eq!(can_try(&system, None), None);
     let waiting = Some(("snap-2.conf", "snap-1.conf"));
-    assert_eq!(offer(&system, waiting).unwrap().entry, "snap-2.conf");
+    assert_eq!(can_try(&system, waiting).unwrap().entry, "snap-2.conf");
 
     // It is good.
-    assert!(loader.take("snap-2.conf", "snap-1.conf").unwrap());
+    assert!(
+        loader
+            .restore_default("snap-2.conf", "snap-1.conf")
+            .unwrap()
+    );
     assert_eq!(system.get(DEFAULT).unwrap(), "snap-2.conf");
     assert_eq!(system.get(ONE_SHOT), None);
 }
@@ -140,7 +144,7 @@ fn a_trial_that_is_rolled_back_leaves_the_good_default_and_a_bad_entry() {
     let system = updated("snap-2+2-1.conf");
     system
         .loader()
-        .try_once("snap-2.conf", "snap-1.conf")
+        .set_one_shot("snap-2.conf", "snap-1.conf")
         .unwrap();
     system.roll_back(2, 1).unwrap();
     assert_eq!(system.get(DEFAULT).unwrap(), "snap-1.conf");
@@ -154,11 +158,15 @@ fn what_others_set_meanwhile_stays() {
     system.set(DEFAULT, "snap-7.conf");
     system.set(ONE_SHOT, "snap-8.conf");
     let loader = system.loader();
-    assert!(!loader.take("snap-2.conf", "snap-1.conf").unwrap());
-    loader.cancel("snap-2.conf").unwrap();
+    assert!(
+        !loader
+            .restore_default("snap-2.conf", "snap-1.conf")
+            .unwrap()
+    );
+    loader.unset_one_shot("snap-2.conf").unwrap();
     assert_eq!(system.get(DEFAULT).unwrap(), "snap-7.conf");
     assert_eq!(system.get(ONE_SHOT).unwrap(), "snap-8.conf");
     system.set(ONE_SHOT, "snap-2.conf");
-    loader.cancel("snap-2.conf").unwrap();
+    loader.unset_one_shot("snap-2.conf").unwrap();
     assert_eq!(system.get(ONE_SHOT), None);
 }

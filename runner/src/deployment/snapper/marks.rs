@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 
 use super::Snapshots;
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
 use crate::sys::command;
 
 /// Key in snapper's userdata. `snapper list` shows it.

@@ -2,15 +2,17 @@
 //! whether to go back and where to, `/.snapshots/health-checker.rescued` what they did (dist/rescue).
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use health_checks::config::{Config, Ladder, Rung};
 
-use super::Snapshots;
-use crate::model::facts::SnapshotId;
+use super::{Snapshots, identity};
+use crate::bootloader::snapshot::SnapshotId;
+use crate::model::deployment::Deployment;
 use crate::model::rescue::Rescue;
 use crate::state::KnownGood;
+use crate::sys::durable;
 
 const FILE: &str = "health-checker.rescue";
 const LOG: &str = "health-checker.rescued";
@@ -28,16 +30,7 @@ pub fn keep(snapshots: &Snapshots, config: &Config, good: &[KnownGood]) -> Resul
     if fs::read_to_string(&path).is_ok_and(|before| text == before) {
         return Ok(());
     }
-    let what = || format!("cannot write '{}'", path.display());
-    let mut file = tempfile::Builder::new()
-        .prefix(FILE)
-        .tempfile_in(&snapshots.directory)
-        .with_context(what)?;
-    file.write_all(text.as_bytes()).with_context(what)?;
-    file.as_file().sync_all().with_context(what)?;
-    file.persist(&path).with_context(what)?;
-    let directory = fs::File::open(&snapshots.directory).with_context(what)?;
-    directory.sync_all().with_context(what)
+    durable::write(&path, text.as_bytes(), 0o600)
 }
 
 fn render(config: &Config, good: &[KnownGood]) -> String {
@@ -56,10 +49,12 @@ fn render(config: &Config, good: &[KnownGood]) -> String {
         "{HEAD}new-snapshot {new}\nknown-good-snapshot {known_good}\ncontainer {container}\n"
     );
     for KnownGood {
-        snapshot, entry, ..
+        deployment, entry, ..
     } in good
     {
-        let SnapshotId { number, id, uuid } = snapshot;
+        let Some(SnapshotId { number, id, uuid }) = identity::snapshot(deployment) else {
+            continue;
+        };
         // It is one word of a line for whoever reads it.
         let entry = entry
             .as_deref()
@@ -74,28 +69,22 @@ fn render(config: &Config, good: &[KnownGood]) -> String {
 pub fn log(snapshots: &Snapshots) -> Vec<Rescue> {
     let text = fs::read(snapshots.directory.join(LOG)).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let mut rescues: Vec<Rescue> = text.lines().filter_map(parse).collect();
-    for rescue in &mut rescues {
-        rescue.from_snapshot = snapshots.get(rescue.from);
-        rescue.to = rescue
-            .to
-            .as_ref()
-            .and_then(|snapshot| snapshots.get(snapshot.number));
-    }
-    rescues
+    let existing = |number| Some(identity::deployment(&snapshots.get(number)?));
+    text.lines()
+        .filter_map(|line| parse(line, &existing))
+        .collect()
 }
 
-fn parse(line: &str) -> Option<Rescue> {
+fn parse(line: &str, existing: &dyn Fn(u64) -> Option<Deployment>) -> Option<Rescue> {
     let mut words = line.split_whitespace();
+    let boot_id = words.next()?.to_owned();
+    let from = words.next()?.parse().ok()?;
+    let to = words.next()?.parse().ok()?;
     Some(Rescue {
-        boot_id: words.next()?.to_owned(),
-        from: words.next()?.parse().ok()?,
-        to: Some(SnapshotId {
-            number: words.next()?.parse().ok()?,
-            id: 0,
-            uuid: String::new(),
-        }),
-        from_snapshot: None,
+        boot_id,
+        label: format!("snapshot {from}"),
+        from: existing(from),
+        to: existing(to),
         who: words.next()?.to_owned(),
         reason: words.collect::<Vec<_>>().join(" "),
     })
@@ -141,11 +130,11 @@ mod tests {
     #[test]
     fn a_line_for_each_good_snapshot() {
         let good = |number, entry: Option<&str>| KnownGood {
-            snapshot: SnapshotId {
+            deployment: identity::deployment(&SnapshotId {
                 number,
                 id: 256 + number,
                 uuid: format!("uuid-{number}"),
-            },
+            }),
             settled: true,
             entry: entry.map(str::to_owned),
         };
@@ -164,14 +153,21 @@ mod tests {
 
     #[test]
     fn lines_of_the_log_and_garbage() {
-        let rescue = parse("b-1 2 1 initrd root not found").unwrap();
-        assert_eq!((rescue.from, rescue.to.unwrap().number), (2, 1));
+        let existing = |number| {
+            (number == 1).then(|| Deployment {
+                id: "one".to_owned(),
+                label: "snapshot 1".to_owned(),
+            })
+        };
+        let rescue = parse("b-1 2 1 initrd root not found", &existing).unwrap();
+        assert_eq!((rescue.label.as_str(), &rescue.from), ("snapshot 2", &None));
+        assert_eq!(rescue.to, existing(1));
         assert_eq!(
             (rescue.who.as_str(), rescue.reason.as_str()),
             ("initrd", "root not found")
         );
-        for line in ["", "b-1", "b-1 x 1 initrd y", "b-1 2 1"] {
-            assert_eq!(parse(line), None, "{line}");
+        for line in ["", "b-1", "b-1 x 1 initrd y", "b-1 2 x initrd y", "b-1 2 1"] {
+            assert_eq!(parse(line, &existing), None, "{line}");
         }
     }
 }

@@ -9,7 +9,8 @@ use anyhow::{Context, Result, bail};
 use rustix::mount::MountFlags;
 
 use super::Snapshots;
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
+use crate::deployment::Tools;
 use crate::sys::btrfs;
 use crate::sys::{command, fail_point};
 
@@ -27,21 +28,10 @@ enum Tool {
     Btrfs,
 }
 
-/// Which of them have a chance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tools {
-    /// All.
-    All,
-    /// Those that need no D-Bus: early in a boot, a client of it would wait until its time limit.
-    WithoutBus,
-}
-
-impl Tools {
-    fn in_order(self) -> &'static [Tool] {
-        match self {
-            Self::All => &[Tool::TransactionalUpdate, Tool::Snapper, Tool::Btrfs],
-            Self::WithoutBus => &[Tool::Snapper, Tool::Btrfs],
-        }
+fn in_order(tools: Tools) -> &'static [Tool] {
+    match tools {
+        Tools::All => &[Tool::TransactionalUpdate, Tool::Snapper, Tool::Btrfs],
+        Tools::WithoutBus => &[Tool::Snapper, Tool::Btrfs],
     }
 }
 
@@ -72,7 +62,7 @@ pub fn roll_back(
     if is_default()? {
         said.push(format!("{target} was the default already"));
     } else {
-        for tool in tools.in_order() {
+        for tool in in_order(tools) {
             tick();
             let outcome = match tool {
                 Tool::TransactionalUpdate => transactional_update(target, tick),

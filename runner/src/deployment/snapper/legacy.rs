@@ -1,12 +1,19 @@
 //! `/var/lib/misc/health-check.state` of openSUSE's health-checker 1.x: read when our own state is missing, always
 //! written, so that one can go back to it. Read as text, never sourced as shell code.
 
+use std::fs;
+
+use anyhow::{Context, Result};
+use health_checks::Root;
 use ini::{Ini, ParseOption};
 
-use crate::model::facts::SnapshotId;
+use crate::bootloader::snapshot::SnapshotId;
+use crate::sys::durable;
 
 /// Path of the file.
-pub const PATH: &str = "/var/lib/misc/health-check.state";
+const PATH: &str = "/var/lib/misc/health-check.state";
+/// Far above what anybody writes there, in bytes.
+const SIZE_LIMIT: u64 = 64 * 1024;
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,8 +24,32 @@ pub struct Legacy {
     pub number: Option<u64>,
 }
 
+/// What health-checker 1.x would know; nothing where there is no such file.
+pub fn read(root: &Root) -> Legacy {
+    let path = root.join(PATH);
+    let is_ours = fs::metadata(&path).is_ok_and(|file| file.is_file() && file.len() < SIZE_LIMIT);
+    let bytes = match is_ours {
+        true => fs::read(path).unwrap_or_default(),
+        false => Vec::new(),
+    };
+    parse(&String::from_utf8_lossy(&bytes))
+}
+
+/// Writes it.
+///
+/// # Errors
+/// When it is not known to be on the disk.
+pub fn write(root: &Root, good: &SnapshotId) -> Result<()> {
+    let path = root.join(PATH);
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot create '{}'", directory.display()))?;
+    }
+    durable::write(&path, render(good).as_bytes(), 0o644)
+}
+
 /// Reads the text. What is not understood is left out.
-pub fn parse(text: &str) -> Legacy {
+fn parse(text: &str) -> Legacy {
     let mut legacy = Legacy::default();
     // Line by line, so that a damaged one does not take the others with it.
     for line in text.lines() {
@@ -48,8 +79,8 @@ fn number(value: &str) -> Option<u64> {
     path.rsplit('/').next()?.parse().ok()
 }
 
-/// The text for a known good snapshot; `subvolume` is its path in the file system without the leading slash.
-pub fn render(snapshot: &SnapshotId) -> String {
+/// The text for a known good snapshot.
+fn render(snapshot: &SnapshotId) -> String {
     format!(
         "LAST_WORKING_BTRFS_ID={}\nLAST_WORKING_SNAPSHOT=@/.snapshots/{}/snapshot\n",
         snapshot.id, snapshot.number

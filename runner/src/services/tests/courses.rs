@@ -1,0 +1,305 @@
+//! The ladder, boots that die, and boots that the boot loader chose.
+
+use health_checks::Found;
+
+use super::world::{Went, World, finding};
+use crate::course::Course;
+use crate::machine::Machine;
+use crate::model::deployment::Deployment;
+use crate::model::facts::{Action, Verdict};
+use crate::model::finding::{Next, Stage};
+use crate::model::report::Report;
+use crate::model::rescue::Rescue;
+use crate::state::incident::Progress;
+use crate::state::runtime;
+
+/// Judges a machine as it is.
+pub fn follow(machine: &mut Machine, failed: &[&str]) -> Next {
+    let restraint = machine.restraint();
+    let mut course = Course {
+        machine,
+        manager: None,
+        found: &Found::default(),
+        restraint,
+        stage: Stage::System,
+    };
+    course.follow(&finding(failed)).unwrap()
+}
+
+impl World {
+    /// What this boot was found to be.
+    pub fn report(&self) -> Report {
+        runtime::read(&self.root(), runtime::REPORT).unwrap()
+    }
+
+    /// A boot that dies after it was armed. Whether it came so far.
+    fn dies(&mut self) -> Went {
+        let went = self.arm();
+        self.begin();
+        went
+    }
+}
+
+#[test]
+fn a_healthy_boot_is_recorded_everywhere_and_the_oldest_is_released() {
+    let world = World::updated(&[1, 2, 3, 4]);
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    let state = world.state();
+    let names: Vec<&str> = state
+        .known_good
+        .iter()
+        .map(|known| known.deployment.name())
+        .collect();
+    assert_eq!(names, ["4", "3", "2"]);
+    assert_eq!(state.history[0].verdict, Verdict::Healthy);
+    assert!(state.attempts.is_empty(), "it is judged");
+    let content = world.disk.content();
+    let names = |all: &[Deployment]| {
+        all.iter()
+            .map(|all| all.name().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&content.marked), ["4", "3", "2"]);
+    assert_eq!(names(&content.rescue), ["4", "3", "2"]);
+}
+
+#[test]
+fn a_good_one_is_restarted_rebooted_and_then_goes_back() {
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    world.begin();
+    world.configure("[Escalation]\nKnownGoodSnapshot=restart reboot rollback stop\n");
+    // Restarted first, in the same boot.
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    world.begin();
+    assert_eq!(world.fails_always(&["web"]), ["2", "1"]);
+    let incident = world.state().incident.unwrap();
+    let steps: Vec<Action> = incident.steps.iter().map(|step| step.action).collect();
+    assert_eq!(
+        steps,
+        [
+            Action::Restart,
+            Action::Reboot,
+            Action::Rollback,
+            Action::Stop
+        ]
+    );
+    assert_eq!(
+        incident.step(Action::Reboot).unwrap().progress,
+        Progress::Done
+    );
+}
+
+#[test]
+fn what_the_rollback_does_not_cure_is_not_rebooted_again() {
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.fails_always(&["web"]), ["2", "1"]);
+    // Another failure is another matter: there a reboot may help.
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    world.begin();
+    assert_eq!(world.fails_always(&["disk"]), ["1", "1"]);
+}
+
+#[test]
+fn tries_count_boots_that_failed_and_boots_that_died() {
+    for (tries, course) in [
+        (2, "fail die"),
+        (2, "die fail"),
+        (3, "fail die fail"),
+        (3, "die die die"),
+    ] {
+        let mut world = World::updated(&[1, 2]);
+        world.configure(&format!("[Escalation]\nTries={tries}\n"));
+        for end in course.split(' ') {
+            assert_eq!(
+                (world.booted.name(), world.next().as_str()),
+                ("2", "2"),
+                "{course}"
+            );
+            match end {
+                "die" => assert_eq!(world.dies(), Went::On, "{course}"),
+                _ => {
+                    assert_eq!(world.boot(&["web"]), Next::Rebooting, "{course}");
+                    world.begin();
+                }
+            }
+        }
+        // A boot that died is known by the next one only, which goes back at once.
+        if world.booted.name() == "2" {
+            assert_eq!(world.arm(), Went::Reboots, "{course}");
+            world.begin();
+        }
+        assert_eq!(world.booted.name(), "1", "{course}");
+    }
+}
+
+#[test]
+fn an_orderly_shutdown_before_the_verdict_is_no_death_until_it_is_a_habit() {
+    let mut world = World::updated(&[1, 2]);
+    for _ in 0..5 {
+        assert_eq!(world.arm(), Went::On);
+        world.shut_down();
+        world.begin();
+    }
+    assert_eq!(world.arm(), Went::Reboots);
+    assert_eq!(world.next(), "1");
+    let failed = &world.state().incident.unwrap().failed[0];
+    assert!(
+        failed.message.contains("shut down 5 times"),
+        "{}",
+        failed.message
+    );
+}
+
+#[test]
+fn a_good_one_must_die_three_times() {
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    for _ in 0..3 {
+        world.begin();
+        assert_eq!(world.arm(), Went::On);
+    }
+    world.begin();
+    assert_eq!(world.arm(), Went::Reboots);
+    assert_eq!(world.next(), "1");
+    let state = world.state();
+    let died = state
+        .history
+        .iter()
+        .filter(|boot| boot.verdict == Verdict::Unknown);
+    assert_eq!(died.filter(|boot| boot.action == Action::None).count(), 3);
+}
+
+#[test]
+fn what_the_boot_loader_did_for_one_boot_becomes_lasting() {
+    let mut world = World::updated(&[1, 2]);
+    world.arm();
+    world.begin_with(1);
+    world.kernel_line("health-checker.boot=fallback");
+    world.done();
+    assert_eq!(
+        world.boot(&["web"]),
+        Next::Unhealthy,
+        "a good one stays, whatever it is now"
+    );
+    assert_eq!(world.done(), ["snapshot 2 to snapshot 1"]);
+    assert_eq!(world.next(), "1");
+    let state = world.state();
+    assert_eq!(state.bad[0].deployment, Deployment::numbered(2));
+    let failed = state.incident.unwrap().failed;
+    assert!(
+        failed
+            .iter()
+            .any(|check| check.message.contains("snapshot 2 died 1 time"))
+    );
+}
+
+#[test]
+fn a_fall_back_to_what_is_bad_itself_is_not_made_lasting() {
+    let mut world = World::updated(&[1, 3]);
+    world.disk.content().all.push(Deployment::numbered(2));
+    world.begin_with(2);
+    world.kernel_line("health-checker.boot=fallback");
+    world.done();
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    assert_eq!(world.done(), ["snapshot 2 to snapshot 1"]);
+}
+
+#[test]
+fn a_fall_back_of_a_good_one_needs_to_be_written_down() {
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    world.begin_with(1);
+    world.kernel_line("health-checker.boot=fallback");
+    let mut machine = world.machine();
+    world.done();
+    world.break_var();
+    follow(&mut machine, &["web"]);
+    assert_eq!((world.done(), world.next()), (vec![], "2".to_owned()));
+}
+
+#[test]
+fn what_the_initrd_did_is_a_rollback_like_any_other() {
+    let mut world = World::updated(&[1, 2]);
+    world.disk.content().next = Some(Deployment::numbered(1));
+    world.disk.content().rescues.push(Rescue {
+        boot_id: "initrd".to_owned(),
+        label: "snapshot 2".to_owned(),
+        from: Some(Deployment::numbered(2)),
+        to: Some(Deployment::numbered(1)),
+        who: "initrd".to_owned(),
+        reason: "no root file system".to_owned(),
+    });
+    world.begin();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    let state = world.state();
+    assert_eq!(state.bad[0].deployment, Deployment::numbered(2));
+    let incident = state.incident.unwrap();
+    assert!(!incident.is_open() && incident.failed[0].message.contains("no root file system"));
+    assert_eq!(
+        incident.step(Action::Rollback).unwrap().progress,
+        Progress::Done
+    );
+    assert!(
+        world.disk.content().rescues.is_empty(),
+        "they may act again"
+    );
+}
+
+#[test]
+fn the_fail_safe_finishes_what_was_begun_and_begins_nothing_else() {
+    let world = World::updated(&[1, 2]);
+    world.arm();
+    // The runner died between its intent and its rollback.
+    let mut machine = world.machine();
+    let key = world.key();
+    let incident = machine.state.incident_for(&key, Some(&world.booted));
+    incident.intend(Action::Rollback, &key, Some(&Deployment::numbered(1)));
+    machine.store.save(&machine.state).unwrap();
+    world.done();
+    assert_eq!(world.fail_safe(), Went::Reboots);
+    assert_eq!(world.done(), ["snapshot 2 to snapshot 1"]);
+    let incident = world.state().incident.unwrap();
+    assert_eq!((incident.steps.len(), incident.steps[0].attempts), (1, 1));
+}
+
+#[test]
+fn without_a_verdict_a_new_one_goes_back() {
+    let world = World::updated(&[1, 2]);
+    world.arm();
+    assert_eq!(world.fail_safe(), Went::Reboots);
+    assert_eq!(world.next(), "1");
+    assert_eq!(world.state().incident.unwrap().failed[0].name, "runner");
+}
+
+#[test]
+fn half_a_rollback_is_finished_by_the_next_boot() {
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    // The boot loader did not hear of it: the bad one again, though the default is the good one.
+    let mut machine = world.machine();
+    let incident = machine.state.incident.as_mut().unwrap();
+    incident.finish(Action::Rollback, Progress::Intended, vec![]);
+    machine.store.save(&machine.state).unwrap();
+    world.begin_with(2);
+    assert_eq!(world.arm(), Went::Reboots);
+    let incident = world.state().incident.unwrap();
+    assert_eq!(incident.step(Action::Rollback).unwrap().attempts, 2);
+}
+
+#[test]
+fn without_anything_to_go_back_to_it_is_only_reported() {
+    let world = World::with(&[1]);
+    let mut machine = Machine::with(&world.root(), world.key(), Vec::new(), Ok(None));
+    assert_eq!(follow(&mut machine, &["web"]), Next::Unhealthy);
+    assert!(
+        world.report().why.contains("nothing to go back to"),
+        "{}",
+        world.report().why
+    );
+    let mut machine = Machine::with(&world.root(), world.key(), Vec::new(), Ok(None));
+    machine.judged_before = false;
+    assert_eq!(follow(&mut machine, &[]), Next::Healthy);
+    assert_eq!(world.went(), Went::On);
+}

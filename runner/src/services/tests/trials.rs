@@ -1,0 +1,134 @@
+//! Updates on trial: the boot loader boots them once.
+
+use super::world::{Went, World};
+use crate::model::deployment::Deployment;
+use crate::model::finding::Next;
+use crate::model::loader::{Look, Offer};
+
+/// 1 is good and booted, 2 is the default of the next boot, and the boot loader could try it once.
+fn planned(tries: u32) -> World {
+    let world = World::with(&[1]);
+    world.configure(&format!("[Escalation]\nTries={tries}\n"));
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    {
+        let mut content = world.disk.content();
+        content.all.push(Deployment::numbered(2));
+        content.next = Some(Deployment::numbered(2));
+        content.offer = Some(Offer {
+            entry: "snap-2.conf".to_owned(),
+            good: "snap-1.conf".to_owned(),
+            tries_left: Some(3),
+        });
+        content.look = Look {
+            booted: Some("snap-1.conf".to_owned()),
+            default: Some("snap-2.conf".to_owned()),
+            entries: vec![
+                ("snap-1.conf".to_owned(), None),
+                ("snap-2.conf".to_owned(), Some(3)),
+            ],
+            ..Look::default()
+        };
+    }
+    world.shut_down();
+    world
+}
+
+impl World {
+    fn look(&self) -> Look {
+        self.disk.content().look.clone()
+    }
+
+    /// The boot loader starts the entry on trial, which uses up one of its starts.
+    fn tried(&mut self) {
+        self.begin();
+        let mut content = self.disk.content();
+        content.look.one_shot = None;
+        content.look.booted = Some("snap-2.conf".to_owned());
+        let left = content.look.entries[1].1.map(|left| left - 1);
+        content.look.entries[1].1 = left;
+    }
+
+    /// It died, and the boot loader goes on with the good one.
+    fn goes_on(&mut self) {
+        self.begin_with(1);
+        self.disk.content().look.booted = Some("snap-1.conf".to_owned());
+    }
+}
+
+#[test]
+fn a_new_one_is_planned_at_the_shutdown_and_taken_when_it_is_healthy() {
+    let mut world = planned(1);
+    let trial = world.state().trial.unwrap();
+    assert_eq!(
+        (trial.entry.as_str(), trial.good.as_str()),
+        ("snap-2.conf", "snap-1.conf")
+    );
+    assert_eq!(world.look().one_shot.as_deref(), Some("snap-2.conf"));
+    assert_eq!(world.look().default.as_deref(), Some("snap-1.conf"));
+    world.tried();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.look().default.as_deref(), Some("snap-2.conf"));
+    assert_eq!(world.state().trial, None);
+}
+
+#[test]
+fn one_that_dies_is_gone_back_from() {
+    let mut world = planned(1);
+    world.tried();
+    world.goes_on();
+    world.done();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.done()[0], "snapshot 2 to snapshot 1");
+    let state = world.state();
+    assert_eq!(state.bad[0].deployment, Deployment::numbered(2));
+    assert_eq!((state.trial, world.next().as_str()), (None, "1"));
+}
+
+#[test]
+fn one_that_dies_is_tried_again_where_tries_are_granted() {
+    let mut world = planned(2);
+    world.tried();
+    world.goes_on();
+    world.done();
+    assert_eq!(world.arm(), Went::On);
+    world.judge(&[]);
+    assert_eq!(world.next(), "2");
+    let trial = world.state().trial.unwrap();
+    assert_eq!((trial.died, &trial.boot), (1, &world.key()));
+    world.disk.content().offer.as_mut().unwrap().tries_left = Some(2);
+    world.shut_down();
+    world.tried();
+    world.goes_on();
+    assert_eq!(world.arm(), Went::On);
+    world.judge(&[]);
+    assert_eq!(world.next(), "1", "twice is enough");
+}
+
+#[test]
+fn looking_at_a_trial_changes_nothing() {
+    let mut world = planned(2);
+    world.tried();
+    world.goes_on();
+    let mut machine = world.machine();
+    let before = machine.state.clone();
+    machine.ask_boot_loader();
+    machine.ask_boot_loader();
+    assert_eq!(machine.state, before);
+}
+
+#[test]
+fn one_that_fails_is_rolled_back_and_no_trial_any_more() {
+    let mut world = planned(1);
+    world.tried();
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    assert_eq!((world.state().trial, world.next().as_str()), (None, "1"));
+}
+
+#[test]
+fn whoever_decides_otherwise_ends_it() {
+    let mut world = planned(1);
+    world.disk.content().look.default = Some("snap-1-other.conf".to_owned());
+    world.begin_with(1);
+    world.judge(&[]);
+    assert_eq!(world.state().trial, None);
+}
