@@ -136,7 +136,7 @@ uninstall-bls:
 setup:
 	tests/setup.sh
 
-# Quick, for any user: no machine is booted.
+# Quick, for any user: no machine is booted. Tests that need root are left out, and say so; 'make check' has them.
 test:
 	$(CARGO) test --locked
 

@@ -11,12 +11,15 @@ start=$SECONDS
 
 # step NAME COMMAND…: runs and times it, and adds its tests to the sum; without tests it counts as one.
 step() {
-    local name=$1 began=$SECONDS result=ok good bad
+    local name=$1 began=$SECONDS result=ok good bad left_out
     shift
     printf '\n=== %s: %s\n' "$name" "$*"
     "$@" 2>&1 < /dev/null | tee "$log" || result=FAILED
     good=$(sum passed)
     bad=$(sum failed)
+    # A test that was left out would look like a passed one.
+    left_out=$(sum ignored)
+    [ "$left_out" -eq 0 ] || { result=FAILED; bad=$((bad + left_out)); }
     # No test failed, but the step did (it may not even have been built), or it has no tests.
     if [ "$result" = FAILED ] && [ "$bad" -eq 0 ]; then
         bad=1
@@ -28,7 +31,7 @@ step() {
     table+=$(printf '%-28s %-7s %5d s %5d passed %3d failed' "$name" "$result" $((SECONDS - began)) "$good" "$bad")$'\n'
 }
 
-# sum passed|failed: of all lines 'test result: ok. 3 passed; 0 failed; …' of the step.
+# sum passed|failed|ignored: of all lines 'test result: ok. 3 passed; 0 failed; …' of the step.
 sum() {
     awk -v what="$1" '/^test result: / { for (i = 2; i <= NF; i++) if ($i ~ "^" what ";?$") sum += $(i - 1) }
         END { print sum + 0 }' "$log"

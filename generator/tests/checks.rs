@@ -281,8 +281,9 @@ fn a_plugin_that_others_may_change_is_neither_checked_nor_stopped() {
     }
 }
 
-/// Needs root, as the product does.
+/// What any user can see of it: `files/trust.rs`.
 #[test]
+#[ignore = "needs root: gives files away"]
 fn others_may_not_own_on_the_way() {
     for path in ["/etc", ETC, "/etc/health-checker/checks.d/a.check"] {
         let machine = Machine::new();

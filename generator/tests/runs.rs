@@ -76,7 +76,7 @@ fn the_environment_counts() {
 
 #[test]
 fn a_thousand_plugins() {
-    let machine = Machine::new();
+    let machine = Machine::in_memory();
     (0..1000).for_each(|n| machine.plugin(VENDOR, format!("check-{n}").as_bytes()));
     let tree = machine.generated();
     assert_eq!(

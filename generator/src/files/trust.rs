@@ -66,3 +66,57 @@ impl Trust {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::fs::{self, Permissions};
+
+    /// Our own file stands for somebody else's: only root can give one away, as `generator/tests/checks.rs` does.
+    #[test]
+    fn whoever_does_not_own_the_system_is_not_trusted() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a");
+        fs::write(&file, "").unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        let metadata = file.metadata().unwrap();
+        let own = rustix::process::geteuid().as_raw();
+        assert_eq!(metadata.uid(), own);
+        let see = |owner| Trust { owner }.see(Path::new("/etc/a"), &metadata);
+
+        assert_eq!(see(Some(own)), None);
+        let problem = see(Some(own + 1)).unwrap();
+        let expected = format!("'/etc/a' belongs to user {own} instead of user {}", own + 1);
+        assert!(problem.contains(&expected), "{problem}");
+        let problem = see(None).unwrap();
+        let expected = format!("'/etc/a' belongs to user {own} instead of root");
+        assert!(problem.contains(&expected), "{problem}");
+    }
+
+    #[test]
+    fn the_whole_way_counts() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("etc")).unwrap();
+        fs::write(directory.path().join("etc/a"), "").unwrap();
+        for path in ["etc/a", "etc", ""] {
+            let path = directory.path().join(path);
+            fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        }
+        let root = Root::at(directory.path());
+        let path = Path::new("/etc/a");
+        assert_eq!(Trust::of(&root).problem(&root, path), None);
+        let own = rustix::process::geteuid().as_raw();
+        let owner = Some(own + 1);
+        let problem = Trust { owner }.problem(&root, path).unwrap();
+        assert!(problem.contains("'/' belongs to user"), "{problem}");
+        for part in ["etc", "etc/a"] {
+            let changed = directory.path().join(part);
+            fs::set_permissions(&changed, Permissions::from_mode(0o757)).unwrap();
+            let problem = Trust::of(&root).problem(&root, path).unwrap();
+            let expected = format!("others than root may write to '/{part}'");
+            assert!(problem.contains(&expected), "{problem}");
+            fs::set_permissions(&changed, Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+}

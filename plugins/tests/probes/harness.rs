@@ -17,8 +17,13 @@ pub struct Ran {
     pub time: Duration,
 }
 
+/// Where programs are. Not the caller's PATH: a directory in it that may not be searched, as root's own may not by
+/// others, turns "no such program" into "Permission denied" (execvp(3)).
+const PATH: &str = "/usr/bin:/bin";
+
 pub fn probe(arguments: &[&str]) -> Ran {
-    run(Command::new(env!("CARGO_BIN_EXE_health-probe")).args(arguments))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_health-probe"));
+    run(command.args(arguments).env("PATH", PATH))
 }
 
 /// The number of the user who runs the tests, and of another one.
@@ -116,7 +121,7 @@ impl Fakes {
 
     /// With this in the place of systemd's own socket.
     pub fn probe_with(&self, arguments: &[&str], socket: &str) -> Ran {
-        let path = format!("{}:/usr/bin:/bin", self.path().display());
+        let path = format!("{}:{PATH}", self.path().display());
         self.probe_in(arguments, &path, socket)
     }
 
