@@ -63,12 +63,16 @@ impl CommandLine {
     }
 }
 
+/// Whether this is a container (systemd writes the file there, whatever the manager).
+pub fn in_container(root: &Root) -> bool {
+    root.join("/run/systemd/container")
+        .symlink_metadata()
+        .is_ok()
+}
+
 fn arguments(root: &Root) -> std::io::Result<Vec<String>> {
     // A container sees the command line of its host in /proc/cmdline; its own is that of PID 1.
-    let container = root
-        .join("/run/systemd/container")
-        .symlink_metadata()
-        .is_ok();
+    let container = in_container(root);
     let path = if container {
         "/proc/1/cmdline"
     } else {

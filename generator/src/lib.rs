@@ -30,7 +30,7 @@ pub use files::name;
 pub use files::root::Root;
 pub use files::stage::Stage;
 pub use finding::{Ignored, Warning};
-pub use kernel_line::{CommandLine, LoaderWord, Mode, command_line};
+pub use kernel_line::{CommandLine, LoaderWord, Mode, command_line, in_container};
 pub use search::find::{find, scan};
 pub use search::found::Found;
 pub use search::step::Step;

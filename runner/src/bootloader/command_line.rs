@@ -3,6 +3,7 @@
 use health_checks::Root;
 
 use super::snapshot::number_of;
+use crate::sys::boot;
 
 /// See the module.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,10 +15,7 @@ pub struct KernelLine {
 impl KernelLine {
     /// Reads it. A container sees the command line of its host in /proc/cmdline; its own is that of PID 1.
     pub fn read(root: &Root) -> Self {
-        let container = root
-            .join("/run/systemd/container")
-            .symlink_metadata()
-            .is_ok();
+        let container = boot::in_container(root);
         let (path, separator) = match container {
             true => ("/proc/1/cmdline", '\0'),
             false => ("/proc/cmdline", ' '),

@@ -4,7 +4,7 @@ use super::steady::{self, Running};
 use crate::model::facts::CheckResult;
 
 /// The text for a unit that has no result because it was never started.
-pub const NEVER_STARTED: &str =
+const NEVER_STARTED: &str =
     "was never started: a unit that it requires failed, or its start was cancelled";
 
 /// What systemd knows of a unit, as far as it decides.
@@ -64,6 +64,11 @@ impl Process {
 }
 
 impl UnitFacts {
+    /// Whether its start job was dropped or failed, or there was none.
+    pub fn was_never_started(&self) -> bool {
+        self.load == "loaded" && self.active == "inactive" && !self.has_job && !self.was_active
+    }
+
     /// A unit that does not exist.
     pub fn not_found() -> Self {
         Self {
@@ -132,7 +137,7 @@ fn inactive(facts: &UnitFacts) -> (CheckResult, String) {
         )
     } else if facts.tried && !facts.assertion {
         (Failed, "an assertion of its unit is not met".to_owned())
-    } else if !facts.was_active {
+    } else if facts.was_never_started() {
         (Error, NEVER_STARTED.to_owned())
     } else if facts
         .process

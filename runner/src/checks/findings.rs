@@ -8,12 +8,11 @@ use health_checks::Found;
 
 use crate::model::facts::{Outcome, Severity};
 use crate::model::run_files::Settled;
-use crate::model::units::SETTLE;
+use crate::model::units::{RUNNER, SETTLE};
 use crate::state::{KnownCheck, State};
 use crate::sys::bus::{Manager, Unit, unit_path};
 use crate::sys::mountinfo::{Mount, mount_point_of};
 
-const RUNNER: &str = "health-checker.service";
 /// Units of modes in which a machine waits for somebody at its console.
 pub const BROKEN_MODES: [&str; 4] = [
     "emergency.target",

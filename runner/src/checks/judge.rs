@@ -12,7 +12,7 @@ use crate::machine::Machine;
 use crate::model::facts::{BootKey, CheckResult, Outcome};
 use crate::model::run_files::Settled;
 use crate::model::units::SETTLE;
-use crate::model::units::{FINISHED, is_ours};
+use crate::model::units::{FINISHED, is_check};
 use crate::policy::Standing;
 use crate::state::runtime;
 use crate::sys::bus::{Manager, Verb, through_restarts};
@@ -52,7 +52,7 @@ fn finished(manager: &Manager, deadline: Instant) -> Result<()> {
         lease::renew();
         let waiting = jobs
             .iter()
-            .any(|job| job.unit == SETTLE || is_ours(&job.unit));
+            .any(|job| job.unit == SETTLE || is_check(&job.unit));
         Ok((!waiting || Instant::now() >= deadline).then_some(()))
     })
 }
@@ -101,7 +101,7 @@ pub fn judge(
 pub fn run_again(manager: &Manager, checks: &[Outcome]) -> Result<()> {
     let failed: Vec<String> = checks
         .iter()
-        .filter(|check| check.result.is_bad() && is_ours(&check.unit))
+        .filter(|check| check.result.is_bad() && is_check(&check.unit))
         .map(|check| check.unit.clone())
         .collect();
     if failed.is_empty() {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use health_checks::{Check, Found, Root, Stage, TARGET};
 
-use super::classify::{self, Process, UnitFacts, classify};
+use super::classify::{Process, UnitFacts, classify};
 use super::steady::Running;
 use crate::model::facts::{CheckResult, Outcome, Severity};
-use crate::model::units::is_ours;
+use crate::model::units::is_check;
 use crate::sys::bus::{Manager, Unit, unit_path};
 
 /// DefaultTimeoutStartSec= of systemd: what is still starting then will not come.
@@ -149,6 +149,7 @@ pub fn outcomes(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>
                 duration_usec: facts.process.and_then(|process| process.duration_usec()),
                 message,
                 tries: 1,
+                never_started: facts.was_never_started(),
             })
         })
         .collect()
@@ -186,7 +187,7 @@ pub fn measure(manager: &Manager, checks: &mut [Outcome]) -> Result<()> {
         .iter_mut()
         .filter(|check| {
             let unknown = check.duration_usec.is_none() && check.exit_status.is_none();
-            unknown && check.result == CheckResult::Passed && is_ours(&check.unit)
+            unknown && check.result == CheckResult::Passed && is_check(&check.unit)
         })
         .map(|check| (unit_path(&check.unit), check))
         .collect();
@@ -215,8 +216,7 @@ pub fn measure(manager: &Manager, checks: &mut [Outcome]) -> Result<()> {
 /// Says why checks that were not started could not be: the results of trying it, unit by unit.
 pub fn explain_never_started(checks: &mut [Outcome], units: &[String], results: Vec<String>) {
     for (unit, result) in units.iter().zip(results) {
-        let never =
-            |check: &&mut Outcome| check.unit == *unit && check.message == classify::NEVER_STARTED;
+        let never = |check: &&mut Outcome| check.unit == *unit && check.never_started;
         if let Some(check) = checks.iter_mut().find(never) {
             check.message = format!("could not be started: {result}");
         }
@@ -250,7 +250,7 @@ fn facts(manager: &Manager, unit: Unit, stable: Duration) -> Result<UnitFacts> {
         has_job: unit.has_job,
         ..UnitFacts::not_found()
     };
-    let passed = facts.active == "active" && is_ours(&unit.name);
+    let passed = facts.active == "active" && is_check(&unit.name);
     if facts.load != "loaded" || passed {
         return Ok(facts);
     }
@@ -315,9 +315,7 @@ fn main_process(manager: &Manager, path: &str) -> Result<Process> {
 pub fn never_started(outcomes: &[Outcome]) -> Vec<String> {
     outcomes
         .iter()
-        .filter(|outcome| {
-            outcome.result == CheckResult::Error && outcome.message == classify::NEVER_STARTED
-        })
+        .filter(|outcome| outcome.result == CheckResult::Error && outcome.never_started)
         .map(|outcome| outcome.unit.clone())
         .collect()
 }

@@ -77,8 +77,7 @@ pub fn bootloader(root: &Root, as_json: bool, change: Option<&Change>) -> Result
 }
 
 fn apply(root: &Root, change: &Change) -> Result<()> {
-    let mounts = std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default();
-    let block = block(root, &mountinfo::parse(&mounts)).context(
+    let block = block(root, &mountinfo::read(root)).context(
         "there is no environment block of GRUB here, or neither 'grub2-editenv' nor 'grub-editenv' is installed to read it",
     )?;
     match change {

@@ -15,7 +15,7 @@ use crate::commands::suggest::nearest;
 use crate::commands::table::{Color, Table};
 use crate::model::facts::{Outcome, Severity, Verdict};
 use crate::model::text::{duration, failed_names};
-use crate::model::units::is_ours;
+use crate::model::units::is_check;
 use crate::sys::bus::{Manager, Verb};
 
 const LIMIT: Duration = Duration::from_secs(900);
@@ -211,7 +211,7 @@ fn run(manager: &Manager, expected: &[Expected]) -> Result<Vec<Outcome>> {
     // Masked units are refused by systemd, and stay what they are.
     let units: Vec<String> = expected
         .iter()
-        .filter(|check| is_ours(&check.unit) && check.switched_off.is_none())
+        .filter(|check| is_check(&check.unit) && check.switched_off.is_none())
         .map(|check| check.unit.clone())
         .collect();
     let results = manager

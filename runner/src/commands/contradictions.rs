@@ -7,10 +7,11 @@ use health_checks::Root;
 use crate::bootloader::command_line::KernelLine;
 use crate::bootloader::{Kind, View};
 use crate::deployment;
+use crate::model::units::RUNNER;
+use crate::sys::boot;
 use crate::sys::mountinfo;
 use health_checks::unit_files::{Presence, links, presence};
 
-const RUNNER: &str = "health-checker.service";
 const REQUIRED_BY: &str = "boot-complete.target.requires";
 /// The kernel command line, as `verify` names its place.
 pub const COMMAND_LINE: &str = "/proc/cmdline";
@@ -93,14 +94,9 @@ pub fn contradictions(view: &View, around: &Around) -> Vec<String> {
 /// A kernel that panics stands still for ever, unless it was told otherwise. `None` where it was, and where nothing could
 /// be rolled back.
 pub fn no_panic_option(root: &Root) -> Option<String> {
-    let container = root
-        .join("/run/systemd/container")
-        .symlink_metadata()
-        .is_ok();
     let line = root.join(COMMAND_LINE);
-    let mounts = std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default();
-    let nothing_to_go_back_to = !deployment::is_booted(&mountinfo::parse(&mounts));
-    if container || nothing_to_go_back_to || !Path::new(&line).exists() {
+    let nothing_to_go_back_to = !deployment::is_booted(&mountinfo::read(root));
+    if boot::in_container(root) || nothing_to_go_back_to || !Path::new(&line).exists() {
         return None;
     }
     KernelLine::read(root).value("panic").is_none().then(|| {

@@ -22,12 +22,11 @@ use crate::model::facts::{Action, Outcome, Verdict};
 use crate::model::loader::Look;
 use crate::model::report::Report;
 use crate::model::text::time;
+use crate::model::units::RUNNER;
 use crate::state::incident::{Incident, Progress};
 use crate::state::runtime;
 use crate::sys::bus::Manager;
 use crate::sys::systemctl::RunnerUnit;
-
-const RUNNER: &str = "health-checker.service";
 
 /// What is known of this boot, finished or not.
 struct Now {

@@ -70,8 +70,7 @@ impl Machine {
 
     /// Looks around in a boot that is known already.
     pub fn look_in(root: &Root, boot: BootKey) -> Self {
-        let mounts = std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default();
-        let mounts = mountinfo::parse(&mounts);
+        let mounts = mountinfo::read(root);
         let detected = deployment::detect(root, &mounts);
         Self::with(root, boot, mounts, detected)
     }

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use health_checks::Mode;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::deployment::to_json_of_kind;
@@ -96,7 +97,19 @@ pub struct Shown {
     deployment: Deployment,
     entry: String,
     good: String,
-    phase: &'static str,
+    phase: Phase,
+}
+
+/// How far a trial is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Phase {
+    /// At the next orderly shutdown, or done then.
+    Planned,
+    /// This boot is it.
+    GoingOn,
+    /// It died.
+    Died,
 }
 
 impl Shown {
@@ -111,9 +124,9 @@ impl Shown {
         };
         if let Some(trial) = &machine.state.trial {
             let phase = match machine.fate_of_trial(look)? {
-                Fate::Open if trial.deployment == *booted => "going-on",
-                Fate::Open => "planned",
-                Fate::Died | Fate::Again => "died",
+                Fate::Open if trial.deployment == *booted => Phase::GoingOn,
+                Fate::Open => Phase::Planned,
+                Fate::Died | Fate::Again => Phase::Died,
                 Fate::Dropped | Fate::Passed => return None,
             };
             return Some(shown(&trial.deployment, &trial.entry, &trial.good, phase));
@@ -124,7 +137,7 @@ impl Shown {
         let new = machine.not_booted_default();
         let new = new.filter(|new| would && !machine.state.is_known_good(new))?;
         let offer = offer(machine, &new).ok().flatten()?;
-        Some(shown(&new, &offer.entry, &offer.good, "planned"))
+        Some(shown(&new, &offer.entry, &offer.good, Phase::Planned))
     }
 
     /// In one line.
@@ -135,14 +148,14 @@ impl Shown {
             good,
             phase,
         } = self;
-        match *phase {
-            "going-on" => format!(
+        match phase {
+            Phase::GoingOn => format!(
                 "{deployment} is on trial: if this boot dies, the boot loader goes on with entry '{good}'"
             ),
-            "died" => {
+            Phase::Died => {
                 format!("{deployment} was on trial and died: the boot loader went on with '{good}'")
             }
-            _ => format!(
+            Phase::Planned => format!(
                 "{deployment} is booted once after an orderly shutdown, by entry '{entry}'; if that boot dies, the boot loader \
                  goes on with '{good}'"
             ),

@@ -103,6 +103,9 @@ pub struct Outcome {
     /// How often it was run until it had this result (`Retries=`).
     #[serde(default)]
     pub tries: u32,
+    /// Its unit was not started in this boot, as far as systemd knows.
+    #[serde(skip)]
+    pub never_started: bool,
 }
 
 impl Outcome {
@@ -118,6 +121,7 @@ impl Outcome {
             duration_usec: None,
             message,
             tries: 1,
+            never_started: false,
         }
     }
 }

@@ -2,6 +2,25 @@
 
 use crate::model::deployment::Deployment;
 
+/// Who went back where we could not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Author {
+    /// The initrd.
+    Initrd,
+    /// The rescue program.
+    Rescue,
+}
+
+impl Author {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initrd => "initrd",
+            Self::Rescue => "rescue",
+        }
+    }
+}
+
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rescue {
@@ -13,8 +32,8 @@ pub struct Rescue {
     pub from: Option<Deployment>,
     /// Where it went back to, if that exists.
     pub to: Option<Deployment>,
-    /// `initrd` or `rescue`.
-    pub who: String,
+    /// Who did it.
+    pub who: Author,
     /// Why.
     pub reason: String,
 }

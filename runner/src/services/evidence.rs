@@ -8,7 +8,7 @@ use health_checks::Root;
 use crate::checks::findings::{BROKEN_MODES, fell_into};
 use crate::model::cause::Cause;
 use crate::model::facts::{Outcome, Severity};
-use crate::model::units::RUNNER;
+use crate::model::units::{RUNNER, is_ours};
 use crate::sys::bus::is_held;
 use crate::sys::{command, lease};
 
@@ -93,7 +93,7 @@ fn late() -> String {
 }
 
 fn others(mut units: Vec<String>) -> Vec<String> {
-    units.retain(|unit| !unit.starts_with("health-check"));
+    units.retain(|unit| !is_ours(unit));
     units
 }
 

@@ -8,6 +8,7 @@ use health_checks::{Mode, Root};
 use crate::checks::{late, observe};
 use crate::model::run_files::Settled;
 use crate::model::units::RUNNER;
+use crate::model::units::is_ours;
 use crate::services::arm;
 use crate::state::runtime;
 use crate::sys::bus::{Job, Manager, through_restarts};
@@ -116,9 +117,8 @@ fn wait(manager: &Manager, deadline: Instant) -> Result<Option<Vec<String>>> {
 
 /// Jobs of others that run. All that waits, waits for us or for one of these.
 fn running(jobs: &[Job]) -> Vec<String> {
-    let ours = |unit: &str| unit.starts_with("health-check") || unit.starts_with("healthcheck");
     jobs.iter()
-        .filter(|job| job.running && !ours(&job.unit))
+        .filter(|job| job.running && !is_ours(&job.unit))
         .map(|job| job.unit.clone())
         .collect()
 }

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// When it should be and is not: the boot loader does what it was told before.
 pub fn at_shutdown(root: &Root) -> Result<()> {
     // Nearly everywhere nothing is to be done, and finding out is to cost nothing.
-    if boot::in_container(root) || !may_be_tried(root) {
+    if boot::in_container(root) || !may_try(root, &mountinfo::read(root)) {
         return Ok(());
     }
     plan_next_boot(Machine::look(root)?)
@@ -42,14 +42,6 @@ pub(super) fn plan_next_boot(mut machine: Machine) -> Result<()> {
         _ if reason.is_some() || !machine.state.is_known_good(&booted) => Ok(()),
         _ => plan(&mut machine),
     }
-}
-
-/// Whether the boot loader was told what to boot until it is told otherwise.
-fn may_be_tried(root: &Root) -> bool {
-    let mounts = mountinfo::parse(
-        &std::fs::read_to_string(root.join("/proc/self/mountinfo")).unwrap_or_default(),
-    );
-    may_try(root, &mounts)
 }
 
 /// What was planned of a deployment that is not the default any more: somebody went back from it.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::deployment::{Deployment, Exists};
 use crate::model::facts::{Action, BootKey, CheckResult, Verdict};
-use crate::model::rescue::Rescue;
+use crate::model::rescue::{Author, Rescue};
 use attempts::Attempt;
 use incident::{FailedCheck, Incident, Progress};
 use trial::Trial;
@@ -293,7 +293,7 @@ impl State {
             boot: boot.clone(),
             deployment: from.cloned(),
             name: "boot".to_owned(),
-            unit: format!("health-checker-{}", rescue.who),
+            unit: format!("health-checker-{}", rescue.who.as_str()),
             result: CheckResult::Error,
             exit_status: None,
             message: format!(
@@ -303,11 +303,11 @@ impl State {
             log: Vec::new(),
         }]);
         incident.intend(Action::Rollback, &boot, rescue.to.as_ref());
-        let by = match rescue.who.as_str() {
-            "initrd" => "by the initrd".to_owned(),
-            who => format!("by the {who} program"),
+        let by = match rescue.who {
+            Author::Initrd => "by the initrd",
+            Author::Rescue => "by the rescue program",
         };
-        incident.finish(Action::Rollback, Progress::Intended, vec![by]);
+        incident.finish(Action::Rollback, Progress::Intended, vec![by.to_owned()]);
         if let Some(from) = from {
             self.mark_bad(&from.clone(), "died before it was judged".to_owned());
         }

@@ -2,13 +2,13 @@
 //! (`/run` survives a soft-reboot).
 
 use std::fs;
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
 use health_checks::Root;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::sys::durable;
 
 /// Where they are.
 pub const DIRECTORY: &str = "/run/health-checker";
@@ -27,17 +27,11 @@ pub const ARMED: &str = "armed.json";
 /// When `/run` is full or read-only.
 pub fn write<T: Serialize>(root: &Root, name: &str, value: &T) -> Result<()> {
     let directory = root.join(DIRECTORY);
-    let path = directory.join(name);
-    let what = || format!("cannot write '{}'", path.display());
-    fs::create_dir_all(&directory).with_context(what)?;
-    let mut file = tempfile::NamedTempFile::new_in(&directory).with_context(what)?;
-    serde_json::to_writer_pretty(&mut file, value).with_context(what)?;
-    file.write_all(b"\n").with_context(what)?;
-    file.as_file()
-        .set_permissions(fs::Permissions::from_mode(0o644))
-        .with_context(what)?;
-    file.persist(&path).with_context(what)?;
-    Ok(())
+    fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot create '{}'", directory.display()))?;
+    let mut text = serde_json::to_vec_pretty(value)?;
+    text.push(b'\n');
+    durable::write(&directory.join(name), &text, 0o644)
 }
 
 /// Reads a file; `None` where there is none, or it is none of ours.

@@ -329,7 +329,7 @@ fn what_the_initrd_did_is_taken_over_once() {
         label: "snapshot 2".to_owned(),
         from: Some(snapshot(2)),
         to: Some(snapshot(1)),
-        who: "initrd".to_owned(),
+        who: Author::Initrd,
         reason: "no root file system".to_owned(),
     };
     state.take_over_rescue(&rescue);

@@ -56,7 +56,7 @@ fn userspace_usec() -> u64 {
 
 /// Whether this is a container (systemd writes the file there, whatever the manager).
 pub fn in_container(root: &Root) -> bool {
-    root.join("/run/systemd/container").exists()
+    health_checks::in_container(root)
 }
 
 /// The clock of systemd's monotonic timestamps.

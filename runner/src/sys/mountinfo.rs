@@ -1,4 +1,6 @@
-//! What is mounted where, from the text of `/proc/self/mountinfo` (proc_pid_mountinfo(5)). No I/O.
+//! What is mounted where, by `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+
+use health_checks::Root;
 
 /// One mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +13,12 @@ pub struct Mount {
     pub kind: String,
     /// Device.
     pub source: String,
+}
+
+/// What is mounted now; nothing where that cannot be read.
+pub fn read(root: &Root) -> Vec<Mount> {
+    let text = std::fs::read_to_string(root.join("/proc/self/mountinfo"));
+    parse(&text.unwrap_or_default())
 }
 
 /// All mounts, in the order of mounting. Lines that are not understood are left out.

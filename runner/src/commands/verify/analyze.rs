@@ -10,14 +10,14 @@ use health_checks::{Check, Kind, Root, TARGET};
 
 use super::finding::Finding;
 use super::named_units::texts;
-use crate::model::units::is_ours;
+use crate::model::units::{RUNNER, is_ours};
 use crate::sys::command;
 use health_checks::unit_files::{Presence, presence};
 
 /// It takes 0.2 s, and 2 s with 300 checks.
 const LIMIT: Duration = Duration::from_secs(60);
 /// What pulls in most of a boot, and everything of ours.
-const UNITS: [&str; 3] = ["multi-user.target", TARGET, "health-checker.service"];
+const UNITS: [&str; 3] = ["multi-user.target", TARGET, RUNNER];
 
 /// What systemd says of the units that the generator would make now of these checks.
 pub fn findings(root: &Root, checks: &[Check]) -> Vec<Finding> {
@@ -89,9 +89,7 @@ fn cycles(root: &Root, checks: &[Check], output: &str) -> Vec<Finding> {
     }
     let mut seen = BTreeSet::new();
     chains.retain(|chain| {
-        let ours = chain
-            .iter()
-            .any(|unit| is_ours(unit) || unit.starts_with("health-check"));
+        let ours = chain.iter().any(|unit| is_ours(unit));
         let units: BTreeSet<String> = chain.iter().cloned().collect();
         ours && seen.insert(units)
     });
@@ -125,7 +123,7 @@ fn place(root: &Root, checks: &[Check], chain: &[String]) -> std::path::PathBuf 
     }
     let others = chain
         .iter()
-        .filter(|unit| !unit.starts_with("health-check") && !unit.ends_with(".target"));
+        .filter(|unit| !is_ours(unit) && !unit.ends_with(".target"));
     let found = others.map(|unit| presence(root, unit));
     found
         .filter_map(|presence| match presence {

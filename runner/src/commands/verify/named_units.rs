@@ -8,7 +8,7 @@ use health_checks::{Check, Root};
 
 use super::finding::Finding;
 use crate::commands::suggest::nearest;
-use crate::model::units::is_ours;
+use crate::model::units::is_check;
 use health_checks::unit_files::{self, Presence};
 
 /// Keys with names of units.
@@ -109,7 +109,7 @@ fn problem(root: &Root, known: &[Check], names: &BTreeSet<String>, unit: &str) -
         let hint = near.map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
         Some(format!("there is no unit '{unit}'{hint}"))
     };
-    if is_ours(unit) {
+    if is_check(unit) {
         return missing(nearest(unit, known.iter().map(|check| check.unit.as_str())));
     }
     match unit_files::presence(root, unit) {

@@ -8,8 +8,8 @@ use health_checks::unit_files::{Presence, links, presence, texts};
 use health_checks::{Origin, Root, TARGET};
 
 use super::finding::Finding;
+use crate::model::units::RUNNER;
 
-const RUNNER: &str = "health-checker.service";
 const WANTED_BY: &str = "multi-user.target.wants";
 const REQUIRED_BY: &str = "boot-complete.target.requires";
 /// Beside the runner.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use health_checks::Found;
 
 use crate::model::facts::{CheckResult, Outcome};
+use crate::model::units::is_ours;
 use crate::sys::bus::{Manager, Verb};
 use crate::sys::{lease, messages};
 
@@ -42,7 +43,7 @@ pub fn restart_failing_services(
         let failing = manager.units(&["failed", "auto-restart"], &["*.service"])?;
         services.extend(failing.into_iter().map(|unit| unit.name));
     }
-    services.retain(|unit| !unit.starts_with("health-check"));
+    services.retain(|unit| !is_ours(unit));
     services.sort();
     services.dedup();
     if services.is_empty() {

@@ -10,7 +10,7 @@ use health_checks::config::{Config, Ladder, Rung};
 use super::{Snapshots, identity};
 use crate::bootloader::snapshot::SnapshotId;
 use crate::model::deployment::Deployment;
-use crate::model::rescue::Rescue;
+use crate::model::rescue::{Author, Rescue};
 use crate::state::KnownGood;
 use crate::sys::durable;
 
@@ -85,9 +85,15 @@ fn parse(line: &str, existing: &dyn Fn(u64) -> Option<Deployment>) -> Option<Res
         label: format!("snapshot {from}"),
         from: existing(from),
         to: existing(to),
-        who: words.next()?.to_owned(),
+        who: author(words.next()?)?,
         reason: words.collect::<Vec<_>>().join(" "),
     })
+}
+
+fn author(word: &str) -> Option<Author> {
+    [Author::Initrd, Author::Rescue]
+        .into_iter()
+        .find(|author| author.as_str() == word)
 }
 
 /// A healthy boot: the log is in the state, and they may act again.
@@ -163,10 +169,17 @@ mod tests {
         assert_eq!((rescue.label.as_str(), &rescue.from), ("snapshot 2", &None));
         assert_eq!(rescue.to, existing(1));
         assert_eq!(
-            (rescue.who.as_str(), rescue.reason.as_str()),
-            ("initrd", "root not found")
+            (rescue.who, rescue.reason.as_str()),
+            (Author::Initrd, "root not found")
         );
-        for line in ["", "b-1", "b-1 x 1 initrd y", "b-1 2 x initrd y", "b-1 2 1"] {
+        for line in [
+            "",
+            "b-1",
+            "b-1 x 1 initrd y",
+            "b-1 2 x initrd y",
+            "b-1 2 1",
+            "b-1 2 1 somebody y",
+        ] {
             assert_eq!(parse(line, &existing), None, "{line}");
         }
     }

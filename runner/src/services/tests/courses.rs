@@ -9,7 +9,7 @@ use crate::model::deployment::Deployment;
 use crate::model::facts::{Action, Verdict};
 use crate::model::finding::{Next, Stage};
 use crate::model::report::Report;
-use crate::model::rescue::Rescue;
+use crate::model::rescue::{Author, Rescue};
 use crate::state::incident::Progress;
 use crate::state::runtime;
 
@@ -228,7 +228,7 @@ fn what_the_initrd_did_is_a_rollback_like_any_other() {
         label: "snapshot 2".to_owned(),
         from: Some(Deployment::numbered(2)),
         to: Some(Deployment::numbered(1)),
-        who: "initrd".to_owned(),
+        who: Author::Initrd,
         reason: "no root file system".to_owned(),
     });
     world.begin();
