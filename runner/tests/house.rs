@@ -245,6 +245,27 @@ fn each_room_uses_only_rooms_below_it() {
     }
 }
 
+/// Snapshots by number, BLS and GRUB are nobody's business but theirs, and of the commands that print them.
+#[test]
+fn only_what_is_printed_knows_the_boot_loader() {
+    let prints = [
+        "cli",
+        "commands::bootloader",
+        "commands::contradictions",
+        "commands::status",
+    ];
+    let house = house("runner/src");
+    let knows = |to: &BTreeSet<String>| to.iter().any(|to| room(to) == "bootloader");
+    let above = house
+        .iter()
+        .filter(|(from, to)| !["bootloader", "deployment"].contains(&room(from)) && knows(to));
+    let others: Vec<&String> = above
+        .map(|(from, _)| from)
+        .filter(|from| !prints.contains(&from.as_str()))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+}
+
 #[test]
 fn the_rule_sees_circles_and_arrows_upwards() {
     let files = [

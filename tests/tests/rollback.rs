@@ -108,6 +108,44 @@ fn an_update_that_removes_sshd_is_undone_and_told_until_acknowledged() {
     assert_eq!((status.known_good(), status.bad()), (vec![1], vec![2]));
     let history = boot.shell("health-checker history").unwrap();
     assert!(history.contains("Incident"), "{history}");
+    // The same for programs.
+    let history = boot.shell("health-checker history --json").unwrap();
+    let history: serde_json::Value = serde_json::from_str(&history).unwrap();
+    let verdicts: Vec<_> = history["boots"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|boot| (&boot["snapshot"]["number"], &boot["verdict"]))
+        .collect();
+    let (one, two) = (json!(1), json!(2));
+    let (healthy, unhealthy) = (json!("healthy"), json!("unhealthy"));
+    assert_eq!(
+        verdicts,
+        [
+            (&one, &healthy),
+            (&one, &healthy),
+            (&two, &unhealthy),
+            (&one, &healthy)
+        ]
+    );
+    let failed = &history["incidents"][0]["failed"][0];
+    assert_eq!(
+        (&failed["name"], &failed["snapshot"]["number"]),
+        (&json!("sshd"), &two)
+    );
+    assert_eq!(failed["deployment"]["label"], "snapshot 2");
+    let booted = &status.0["deployment"];
+    assert_eq!(
+        (&booted["kind"], &booted["label"]),
+        (&json!("snapper"), &json!("snapshot 1"))
+    );
+    let snapshot = &status.0["snapshot"];
+    let id = format!(
+        "snapper:1:{}:{}",
+        snapshot["id"],
+        snapshot["uuid"].as_str().unwrap()
+    );
+    assert_eq!(booted["id"], id);
     boot.poweroff().unwrap();
 }
 

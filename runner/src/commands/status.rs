@@ -170,32 +170,7 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
             " Snapshot: none (this system was not booted from a snapshot)"
         )?,
     }
-    let good = machine.state.known_good.iter().map(|known| {
-        let name = known.deployment.name();
-        match machine.exists(&known.deployment) {
-            Exists::Yes | Exists::Unknown => name.to_owned(),
-            Exists::No => format!("{name} (deleted)"),
-        }
-    });
-    let good: Vec<String> = good.collect();
-    writeln!(
-        out,
-        "Last good: {}",
-        if good.is_empty() {
-            "none yet".to_owned()
-        } else {
-            good.join(", ")
-        }
-    )?;
-    let bad = machine.state.bad.iter();
-    for bad in bad.filter(|bad| machine.exists(&bad.deployment) != Exists::No) {
-        writeln!(
-            out,
-            "      Bad: {} ({})",
-            bad.deployment.name(),
-            sentence(&bad.reason)
-        )?;
-    }
+    print_deployments(machine, out)?;
     if let Some(summary) = show::summary(loader) {
         writeln!(out, "   Loader: {}", sentence(&summary))?;
     }
@@ -223,6 +198,36 @@ fn print(machine: &Machine, now: &Now, loader: &View, out: &mut impl Write) -> i
         if !incident.is_open() {
             writeln!(out, "  Acknowledge it with 'health-checker reset'")?;
         }
+    }
+    Ok(())
+}
+
+fn print_deployments(machine: &Machine, out: &mut impl Write) -> io::Result<()> {
+    let good = machine.state.known_good.iter().map(|known| {
+        let name = known.deployment.name();
+        match machine.exists(&known.deployment) {
+            Exists::Yes | Exists::Unknown => name.to_owned(),
+            Exists::No => format!("{name} (deleted)"),
+        }
+    });
+    let good: Vec<String> = good.collect();
+    writeln!(
+        out,
+        "Last good: {}",
+        if good.is_empty() {
+            "none yet".to_owned()
+        } else {
+            good.join(", ")
+        }
+    )?;
+    let bad = machine.state.bad.iter();
+    for bad in bad.filter(|bad| machine.exists(&bad.deployment) != Exists::No) {
+        writeln!(
+            out,
+            "      Bad: {} ({})",
+            bad.deployment.name(),
+            sentence(&bad.reason)
+        )?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use anyhow::{Result, anyhow};
-use health_checks::{Mode, Root};
+use health_checks::{Found, Mode, Root};
 
 use crate::checks::{judge, observe};
 use crate::course::{Course, act};
@@ -16,6 +16,7 @@ use crate::model::text::failed_names;
 use crate::model::units::RUNNER;
 use crate::state::incident::Progress;
 use crate::state::lock;
+use crate::sys::bus::Manager;
 use crate::sys::{fail_point, lease, messages};
 
 /// See the module. The exit status is 0 exactly if the boot is healthy: boot-complete.target is reached then.
@@ -47,7 +48,7 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     }
     let restraint = machine.restraint();
     fail_point::reached("begun");
-    let mut checks = judge::judge(&machine, &manager, &found, pulled_in?)?;
+    let checks = judge::judge(&machine, &manager, &found, pulled_in?)?;
     fail_point::reached("judged");
     let mut course = Course {
         machine: &mut machine,
@@ -58,17 +59,27 @@ pub fn run(root: &Root) -> Result<ExitCode> {
     };
     // Whoever has it while we wait for it decides without us, and ends us.
     let _lock = lock::wait(root)?;
+    conclude(&mut course, &manager, &found, checks)
+}
+
+/// Follows the checks to their consequences; once more where restarting services was one. The exit status of the runner.
+fn conclude(
+    course: &mut Course,
+    manager: &Manager,
+    found: &Found,
+    mut checks: Vec<Outcome>,
+) -> Result<ExitCode> {
     let mut restarted = false;
     loop {
         let verdict = Verdict::of(&checks);
         tell(verdict, &checks);
-        if let Err(error) = observe::measure(&manager, &mut checks) {
+        if let Err(error) = observe::measure(manager, &mut checks) {
             log::warn!("how long the checks took is not known: {error:#}");
         }
         if verdict != Verdict::Unhealthy
             && (restarted || checks.iter().any(|check| check.tries > 1))
         {
-            judge::reach_target(&manager);
+            judge::reach_target(manager);
         }
         let finding = Finding {
             verdict,
@@ -78,12 +89,12 @@ pub fn run(root: &Root) -> Result<ExitCode> {
         match course.follow(&finding)? {
             Next::RestartServices => {
                 let details =
-                    act::restart::restart_failing_services(&manager, &found, &finding.checks)?;
+                    act::restart::restart_failing_services(manager, found, &finding.checks)?;
                 fail_point::reached("restarted");
-                judge::run_again(&manager, &finding.checks)?;
+                judge::run_again(manager, &finding.checks)?;
                 course.finish(Action::Restart, Progress::Done, details);
-                let pulled_in = observe::pulled_in(&manager)?;
-                checks = judge::judge(course.machine, &manager, &found, pulled_in)?;
+                let pulled_in = observe::pulled_in(manager)?;
+                checks = judge::judge(course.machine, manager, found, pulled_in)?;
                 restarted = true;
             }
             Next::Healthy => {

@@ -7,8 +7,7 @@ use health_checks::{Mode, Root};
 
 use crate::checks::{late, observe};
 use crate::model::run_files::Settled;
-use crate::model::units::RUNNER;
-use crate::model::units::is_ours;
+use crate::model::units::{RUNNER, is_ours};
 use crate::services::arm;
 use crate::state::runtime;
 use crate::sys::bus::{Job, Manager, through_restarts};

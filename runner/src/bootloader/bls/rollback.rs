@@ -71,17 +71,7 @@ impl Bls {
             .filter(|found| found.is_of(from) && !found.is_bad())
         {
             tick();
-            let bad = found.name.bad();
-            done.push(match partitions.rename(found, &bad) {
-                Ok(()) => format!("boot entry '{}' is bad now: '{bad}'", found.file),
-                Err(error) => {
-                    log::error!("{from} is not marked as bad: {error:#}");
-                    format!(
-                        "boot entry '{}' is not marked as bad: {error:#}",
-                        found.file
-                    )
-                }
-            });
+            done.push(mark(&partitions, found, from));
         }
         if done.is_empty() {
             done.push(format!(
@@ -210,5 +200,20 @@ impl Bls {
             bail!("boot entry '{id}' is gone or bad");
         }
         Ok(())
+    }
+}
+
+/// Takes an entry's starts away. Says what came of it.
+fn mark(partitions: &Partitions, found: &FoundEntry, from: &SnapshotId) -> String {
+    let bad = found.name.bad();
+    match partitions.rename(found, &bad) {
+        Ok(()) => format!("boot entry '{}' is bad now: '{bad}'", found.file),
+        Err(error) => {
+            log::error!("{from} is not marked as bad: {error:#}");
+            format!(
+                "boot entry '{}' is not marked as bad: {error:#}",
+                found.file
+            )
+        }
     }
 }

@@ -289,6 +289,20 @@ fn half_a_rollback_is_finished_by_the_next_boot() {
 }
 
 #[test]
+fn a_boot_by_hand_finishes_nobody_elses_rollback() {
+    let mut world = World::updated(&[1, 2, 3]);
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    let mut machine = world.machine();
+    let incident = machine.state.incident.as_mut().unwrap();
+    incident.finish(Action::Rollback, Progress::Intended, vec![]);
+    machine.store.save(&machine.state).unwrap();
+    world.begin_with(1);
+    world.done();
+    assert_eq!(world.arm(), Went::On);
+    assert_eq!((world.done(), world.next()), (vec![], "2".to_owned()));
+}
+
+#[test]
 fn without_anything_to_go_back_to_it_is_only_reported() {
     let world = World::with(&[1]);
     let mut machine = Machine::with(&world.root(), world.key(), Vec::new(), Ok(None));
