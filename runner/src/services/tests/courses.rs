@@ -303,6 +303,46 @@ fn a_boot_by_hand_finishes_nobody_elses_rollback() {
 }
 
 #[test]
+fn a_broken_configuration_and_a_second_verdict_do_nothing() {
+    let world = World::updated(&[1, 2]);
+    world.done();
+    world.configure("[Escalation]\nTries=many\n");
+    assert_eq!(world.boot(&["web"]), Next::Unhealthy);
+    assert_eq!((world.done(), world.next()), (vec![], "2".to_owned()));
+    // Somebody starts the service again, perhaps in the middle of a repair.
+    let world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    world.done();
+    assert_eq!(world.judge(&["web"]), Next::Unhealthy);
+    assert_eq!((world.done(), world.went()), (vec![], Went::On));
+}
+
+#[test]
+fn tries_are_granted_only_where_one_could_go_back_instead() {
+    let world = World::with(&[1]);
+    world.configure("[Escalation]\nTries=3\n");
+    assert_eq!(world.boot(&["web"]), Next::Unhealthy);
+    let incident = world.state().incident.unwrap();
+    let steps: Vec<Action> = incident.steps.iter().map(|step| step.action).collect();
+    assert!(!steps.contains(&Action::Reboot), "{steps:?}");
+}
+
+#[test]
+fn an_interrupted_rollback_goes_elsewhere_where_its_target_is_gone() {
+    let mut world = World::updated(&[1, 2, 3]);
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    let mut machine = world.machine();
+    let incident = machine.state.incident.as_mut().unwrap();
+    incident.finish(Action::Rollback, Progress::Intended, vec![]);
+    machine.store.save(&machine.state).unwrap();
+    world.disk.content().all.retain(|all| all.name() != "2");
+    world.update_to(&Deployment::numbered(3));
+    world.done();
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    assert_eq!(world.done(), ["snapshot 3 to snapshot 1"]);
+}
+
+#[test]
 fn without_anything_to_go_back_to_it_is_only_reported() {
     let world = World::with(&[1]);
     let mut machine = Machine::with(&world.root(), world.key(), Vec::new(), Ok(None));

@@ -49,6 +49,11 @@ fn i1_a_new_one_goes_back_also_where_nothing_can_be_written_down_and_leaves_a_no
     world.break_var();
     assert_eq!(world.boot(&["web"]), Next::Rebooting);
     assert_eq!(world.next(), "1");
+    assert_eq!(
+        world.machine().notes.len(),
+        0,
+        "for the next boot, not for this one"
+    );
     // /var is back with what was in it: nothing; the note and the marks are all that is known.
     fs::remove_file(world.root().join("/var/lib/health-checker")).unwrap();
     world.begin();
@@ -56,6 +61,7 @@ fn i1_a_new_one_goes_back_also_where_nothing_can_be_written_down_and_leaves_a_no
     assert_eq!(state.bad[0].deployment, Deployment::numbered(2));
     assert_eq!(state.open_incident().unwrap().failed[0].name, "web");
     assert!(state.is_known_good(&Deployment::numbered(1)));
+    assert_eq!(world.machine().notes.len(), 1);
     assert_eq!(world.boot(&[]), Next::Healthy);
     assert!(world.state().open_incident().is_none());
 }
@@ -95,6 +101,9 @@ fn i3_only_what_was_healthy_and_is_still_there_is_gone_back_to() {
     world.disk.content().all.retain(|all| all.name() != "1");
     assert_eq!(world.fails_always(&["web"]), ["2"]);
     assert_eq!(world.next(), "2");
+    let state = world.state();
+    assert!(state.incident.unwrap().step(Action::Rollback).is_none());
+    assert_eq!(state.bad, [], "it was not rolled back from");
 }
 
 #[test]
