@@ -196,6 +196,17 @@ fn what_the_boot_loader_did_for_one_boot_becomes_lasting() {
 }
 
 #[test]
+fn what_is_lasting_already_is_not_made_so_again() {
+    let mut world = World::updated(&[1, 2]);
+    world.update_to(&Deployment::numbered(1));
+    world.kernel_line("health-checker.boot=fallback");
+    world.done();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.done(), ["snapshot 1 good, bad: []"]);
+    assert_eq!(world.state().incident, None);
+}
+
+#[test]
 fn a_fall_back_to_what_is_bad_itself_is_not_made_lasting() {
     let mut world = World::updated(&[1, 3]);
     world.disk.content().all.push(Deployment::numbered(2));

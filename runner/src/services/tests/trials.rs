@@ -105,6 +105,16 @@ fn one_that_dies_is_tried_again_where_tries_are_granted() {
 }
 
 #[test]
+fn one_without_starts_left_is_not_tried_again() {
+    let mut world = planned(2);
+    world.tried();
+    world.disk.content().look.entries[1].1 = Some(0);
+    world.goes_on();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!((world.state().trial, world.next().as_str()), (None, "1"));
+}
+
+#[test]
 fn looking_at_a_trial_changes_nothing() {
     let mut world = planned(2);
     world.tried();
