@@ -36,6 +36,8 @@ pub struct Content {
     pub done: Vec<String>,
     /// Each attempt to change what is next fails.
     pub is_stuck: bool,
+    /// The boot loader cannot be told anything.
+    pub is_deaf: bool,
     /// The state, to see what was written down before anything was done.
     pub state: PathBuf,
 }
@@ -185,6 +187,9 @@ impl Deployments for Memory {
     }
 
     fn restore_default(&self, entry: &str, good: &str) -> Result<bool> {
+        if self.disk.content().is_deaf {
+            bail!("the boot loader is deaf");
+        }
         let look = &mut self.disk.content().look;
         let ours = look.default.as_deref() == Some(good);
         if ours {

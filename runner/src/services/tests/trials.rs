@@ -115,6 +115,31 @@ fn one_without_starts_left_is_not_tried_again() {
 }
 
 #[test]
+fn a_boot_loader_that_could_not_be_told_is_told_by_the_next_boot() {
+    let mut world = planned(1);
+    world.tried();
+    world.disk.content().is_deaf = true;
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert!(world.report().warnings[0].contains("goes on with 'snap-1.conf'"));
+    assert!(world.state().trial.is_some());
+    world.disk.content().is_deaf = false;
+    world.goes_on();
+    world.judge(&[]);
+    assert_eq!(world.state().trial, None);
+    assert_eq!(world.look().default.as_deref(), Some("snap-2.conf"));
+    assert_eq!(
+        (world.done(), world.next().as_str()),
+        (
+            vec![
+                "snapshot 1 good, bad: []".to_owned(),
+                "snapshot 2 good, bad: []".to_owned()
+            ],
+            "2"
+        )
+    );
+}
+
+#[test]
 fn looking_at_a_trial_changes_nothing() {
     let mut world = planned(2);
     world.tried();
