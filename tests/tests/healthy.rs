@@ -125,6 +125,16 @@ fn three_known_good_snapshots_are_kept_and_the_fourth_is_released() {
     for number in 2..=4 {
         assert_eq!(marks(&boot, number), ",health-checker=good");
     }
+    // As 'transactional-update cleanup' does with all snapshots: the next one would be deleted by snapper.
+    boot.shell("for n in 2 3; do snapper modify --cleanup-algorithm number --userdata important=yes $n; done")
+        .unwrap();
+    boot.poweroff().unwrap();
+    let boot = machine.boot_until_verdict(LIMIT).unwrap();
+    for number in 2..=4 {
+        let marks = marks(&boot, number);
+        assert!(marks.starts_with(','), "{number}: {marks}");
+        assert!(marks.contains("health-checker=good"), "{number}: {marks}");
+    }
     boot.poweroff().unwrap();
 
     // A healthy boot of an older one makes that the newest again.

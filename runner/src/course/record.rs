@@ -140,8 +140,10 @@ impl Course<'_> {
 
     /// Whether everything could be marked; if not, there are new warnings.
     fn keep(&mut self, released: &[Deployment]) -> bool {
+        let good = &self.machine.state.known_good;
         let deployments = self.machine.deployments.as_ref();
-        let wrong = deployments.map_or_else(Vec::new, |all| all.keep(released, &lease::renew));
+        let wrong =
+            deployments.map_or_else(Vec::new, |all| all.keep(good, released, &lease::renew));
         let all = wrong.is_empty();
         wrong.into_iter().for_each(|error| self.warn(error));
         all

@@ -138,12 +138,9 @@ impl Deployments for Memory {
         Ok(())
     }
 
-    fn keep(&self, released: &[Deployment], _: &dyn Fn()) -> Vec<String> {
-        let mut content = self.disk.content();
-        content
-            .marked
-            .retain(|kept| !released.contains(kept) && *kept != self.booted);
-        content.marked.insert(0, self.booted.clone());
+    fn keep(&self, good: &[KnownGood], _: &[Deployment], _: &dyn Fn()) -> Vec<String> {
+        let good = good.iter().map(|known| known.deployment.clone());
+        self.disk.content().marked = good.collect();
         Vec::new()
     }
 

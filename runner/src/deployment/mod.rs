@@ -86,9 +86,9 @@ pub trait Deployments: Debug + Send {
     /// When the boot loader would do otherwise.
     fn mark_good(&self, bad: &[Deployment]) -> Result<()>;
 
-    /// Marks the booted one as good outside of `/var` and keeps it from being cleaned up; `released` ones are kept no more.
-    /// Gives what is wrong, a sentence each.
-    fn keep(&self, released: &[Deployment], tick: &dyn Fn()) -> Vec<String>;
+    /// Marks the good ones outside of `/var` and keeps them from being cleaned up, again where somebody took that back;
+    /// `released` ones are kept no more. Gives what is wrong, a sentence each.
+    fn keep(&self, good: &[KnownGood], released: &[Deployment], tick: &dyn Fn()) -> Vec<String>;
 
     /// Known good ones that are marked outside of our state, as far as they exist.
     fn marked_good(&self) -> Vec<Deployment>;

@@ -68,9 +68,13 @@ impl Deployments for Snapshots {
         self.loader().mark_good(&self.booted, &self.subvolume, &bad)
     }
 
-    fn keep(&self, released: &[Deployment], tick: &dyn Fn()) -> Vec<String> {
+    fn keep(&self, good: &[KnownGood], released: &[Deployment], tick: &dyn Fn()) -> Vec<String> {
+        let good = good
+            .iter()
+            .filter_map(|known| identity::snapshot(&known.deployment));
         let released = released.iter().filter_map(identity::snapshot);
-        let marks = std::iter::once((self.booted.clone(), Mark::Good))
+        let marks = good
+            .map(|good| (good, Mark::Good))
             .chain(released.map(|old| (old, Mark::Released)));
         marks
             .filter(|(snapshot, _)| self.exists(snapshot) == Exists::Yes)
