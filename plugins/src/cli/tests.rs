@@ -1,5 +1,7 @@
 //! The command line has every probe, whole.
 
+mod agreement;
+
 use super::*;
 use clap::CommandFactory;
 
