@@ -216,11 +216,18 @@ impl Keys<'_> {
             );
             self.defect(&at, text);
         }
-        if let Some(at) = self.first("CommandOutput")
-            && has_semicolon(&at.entry.value)
-        {
-            let text = "'CommandOutput=' is one command; for a ';' of its own, write '\";\"'";
-            self.defect(&at, text.to_owned());
+        let takes_command =
+            |key: &&Key| matches!(key.role, Role::Probe(_)) && key.value == Value::Command;
+        for key in KEYS.iter().filter(takes_command) {
+            if let Some(at) = self.first(key.name)
+                && has_semicolon(&at.entry.value)
+            {
+                let text = format!(
+                    "'{}=' is one command; for a ';' of its own, write '\";\"'",
+                    key.name
+                );
+                self.defect(&at, text);
+            }
         }
         let set = |(option, _): (&Key, _)| self.assigned.contains_key(option.name);
         if let (Role::Probe(probe), Some(at)) = (first.role, self.first(first.name))

@@ -185,6 +185,44 @@ mod tests {
         }
     }
 
+    /// health-probe has a test that it understands what comes of these files.
+    #[test]
+    fn every_key_of_a_probe_has_a_case() {
+        let cases = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/cases/check_probes/root/usr/lib/health-checker/checks.d"
+        );
+        let texts: Vec<String> = std::fs::read_dir(cases)
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        for key in KEYS {
+            let is_there = |text: &String| text.contains(&format!("\n{}=", key.name));
+            assert!(texts.iter().any(is_there), "no case has '{}='", key.name);
+        }
+    }
+
+    #[test]
+    fn the_manual_says_which_probes_are_confined() {
+        let page = include_str!("../../../docs/health-checker.check.5");
+        let (_, section) = page.split_once("\n.SH SECURITY\n").unwrap();
+        let (_, section) = section.split_once("\nThe probes\n").unwrap();
+        let (section, _) = section.split_once("\nLines in\n").unwrap();
+        let (network, local) = section.split_once("DynamicUser=yes").unwrap();
+        for key in KEYS {
+            let Role::Probe(probe) = key.role else {
+                continue;
+            };
+            let is_in = |text: &str| text.contains(&format!(" {}=", key.name));
+            let said = match (is_in(network), is_in(local)) {
+                (true, false) => Needs::Network,
+                (false, true) => Needs::Local,
+                _ => Needs::Everything,
+            };
+            assert!(said == probe.needs, "{}", key.name);
+        }
+    }
+
     #[test]
     fn suggestions() {
         use crate::syntax::suggest::suggestion;
