@@ -20,7 +20,7 @@ pub(crate) enum Role {
     /// Something about the check, whatever its command is.
     Setting,
     /// A ready-made probe.
-    Probe(Probe),
+    Probe(ProbeCommand),
     /// Goes with these probes only.
     Option {
         /// The keys of those probes.
@@ -32,7 +32,7 @@ pub(crate) enum Role {
 
 /// A probe of health-probe(1).
 #[derive(Clone, Copy)]
-pub(crate) struct Probe {
+pub(crate) struct ProbeCommand {
     /// Its name there; empty if the value is the name.
     pub(crate) command: &'static str,
     /// What it needs of the system.
@@ -58,7 +58,7 @@ const fn setting(name: &'static str, value: Value) -> Key {
 }
 
 const fn probe(name: &'static str, value: Value, command: &'static str, needs: Needs) -> Key {
-    let role = Role::Probe(Probe {
+    let role = Role::Probe(ProbeCommand {
         command,
         needs,
         needs_option: false,
@@ -70,7 +70,7 @@ const fn amounts(name: &'static str, command: &'static str) -> Key {
     Key {
         name,
         value: Value::Path,
-        role: Role::Probe(Probe {
+        role: Role::Probe(ProbeCommand {
             command,
             needs: Needs::Everything,
             needs_option: true,
