@@ -18,8 +18,9 @@ mod wait;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use cli::{Cli, Question};
+use cli::Cli;
 use outcome::Problem;
+use probe::Question;
 
 /// As expected.
 const HEALTHY: u8 = 0;

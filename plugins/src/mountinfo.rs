@@ -2,7 +2,7 @@
 
 /// One mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct MountEntry {
     /// Where it is mounted.
     pub point: String,
     /// Type of the file system.
@@ -13,7 +13,7 @@ pub struct Entry {
     pub options: Vec<String>,
 }
 
-impl Entry {
+impl MountEntry {
     /// Whether it is mounted read-only: `ro` as a word of its own, not as part of `errors=remount-ro`.
     pub fn is_read_only(&self) -> bool {
         self.options.iter().any(|option| option == "ro")
@@ -21,7 +21,7 @@ impl Entry {
 }
 
 /// What is mounted at a path now: the last mount there covers the others.
-pub fn at(mountinfo: &str, point: &str) -> Option<Entry> {
+pub fn at(mountinfo: &str, point: &str) -> Option<MountEntry> {
     mountinfo
         .lines()
         .filter_map(entry)
@@ -29,14 +29,14 @@ pub fn at(mountinfo: &str, point: &str) -> Option<Entry> {
 }
 
 /// `36 35 98:0 /root /point rw,noatime master:1 - ext4 /dev/sda1 rw,errors=continue`
-fn entry(line: &str) -> Option<Entry> {
+fn entry(line: &str) -> Option<MountEntry> {
     let (mount, file_system) = line.split_once(" - ")?;
     let mut mount = mount.split(' ').skip(4);
     let (point, mount_options) = (mount.next()?, mount.next()?);
     let mut file_system = file_system.split(' ');
     let (kind, source) = (file_system.next()?, file_system.next()?);
     let options = [mount_options, file_system.next().unwrap_or_default()];
-    Some(Entry {
+    Some(MountEntry {
         point: unescape(point),
         kind: kind.into(),
         source: unescape(source),

@@ -1,4 +1,4 @@
-//! Names to addresses, by the system's resolver, within a time limit.
+//! Places in the network as they are written, and names to addresses: by the system's resolver, within a time limit.
 
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::mpsc;
@@ -37,5 +37,36 @@ pub fn addresses(name: &str, limit: Limit) -> Result<Vec<IpAddr>, String> {
     match addresses.is_empty() {
         true => Err(format!("'{name}' has no address")),
         false => Ok(addresses),
+    }
+}
+
+/// The host and the port of `HOST:PORT`, an IPv6 address without its brackets; or what is wrong.
+pub fn host_and_port(text: &str) -> Result<(&str, u16), &'static str> {
+    let (host_text, port) = text.rsplit_once(':').ok_or("the port is missing")?;
+    let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = port.parse().ok().filter(|port| is_number && *port > 0);
+    let port = port.ok_or("the port is no number from 1 to 65535")?;
+    Ok((host(host_text)?, port))
+}
+
+/// The host, an IPv6 address without its brackets; or what is wrong.
+pub fn host(text: &str) -> Result<&str, &'static str> {
+    let (host, is_address) = match text.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
+        Some(Some(inside)) => (inside, true),
+        Some(None) => return Err("the closing bracket is missing"),
+        None => (text, false),
+    };
+    if host.is_empty() {
+        return Err("the host is missing");
+    }
+    if host.contains(':') != is_address {
+        return Err(match is_address {
+            true => "only an IPv6 address has brackets",
+            false => "an IPv6 address needs brackets",
+        });
+    }
+    match host.contains(|c: char| c.is_whitespace() || "[]/@".contains(c)) {
+        true => Err("the host is neither a name nor an address"),
+        false => Ok(host),
     }
 }

@@ -3,14 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-const MICROSECOND: f64 = 1e-6;
-const MINUTE: f64 = 60.0;
-const HOUR: f64 = 60.0 * MINUTE;
-const DAY: f64 = 24.0 * HOUR;
+/// Units in microseconds, as systemd counts.
+const SECOND: u64 = 1_000_000;
+const MINUTE: u64 = 60 * SECOND;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
 /// As systemd has it: 365.25 days.
-const YEAR: f64 = 365.25 * DAY;
-/// Longer waits are taken for a mistake.
-const LONGEST: f64 = 100.0 * YEAR;
+const YEAR: u64 = DAY * 1461 / 4;
 
 /// Reads a time span. A number without a unit means seconds.
 pub fn parse(text: &str) -> Result<Duration, String> {
@@ -21,19 +20,19 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     if rest.is_empty() {
         return Err(wrong("the time is empty"));
     }
-    let mut seconds = 0.0;
+    let mut total = Some(0_u64);
     while !rest.is_empty() {
         let digits = rest
             .find(|c: char| !c.is_ascii_digit() && c != '.')
             .unwrap_or(rest.len());
         let (number, after) = rest.split_at(digits);
         // '.5' and '5.' are not numbers for us, although they are for Rust.
-        let number: f64 = match number.starts_with('.') || number.ends_with('.') {
-            true => return Err(wrong(&format!("'{number}' is not a number"))),
-            false => number
-                .parse()
-                .map_err(|_| wrong(&format!("'{rest}' does not start with a number")))?,
-        };
+        if number.starts_with('.') || number.ends_with('.') {
+            return Err(wrong(&format!("'{number}' is not a number")));
+        }
+        if number.is_empty() || number.matches('.').count() > 1 {
+            return Err(wrong(&format!("'{rest}' does not start with a number")));
+        }
         let after = after.trim_start();
         let letters = after
             .find(|c: char| c.is_ascii_digit() || c == '.' || c.is_whitespace())
@@ -41,25 +40,37 @@ pub fn parse(text: &str) -> Result<Duration, String> {
         let (name, after) = after.split_at(letters);
         let unit =
             unit(name).ok_or_else(|| wrong(&format!("there is no unit of time '{name}'")))?;
-        seconds += number * unit;
+        total = total.and_then(|total| total.checked_add(times(number, unit)?));
         rest = after.trim_start();
     }
-    match seconds <= LONGEST {
-        true => Ok(Duration::from_micros((seconds * 1e6).round() as u64)),
-        false => Err(wrong("that is more than 100 years")),
-    }
+    total
+        .map(Duration::from_micros)
+        .ok_or_else(|| wrong("that is too long"))
 }
 
-fn unit(name: &str) -> Option<f64> {
+/// A decimal number times a unit, if that is not too long. What is less than a microsecond is cut off.
+fn times(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let whole = whole.parse::<u64>().ok();
+    let mut total = whole.filter(|whole| *whole < u64::MAX / unit)? * unit;
+    let mut place = unit;
+    for digit in fraction.chars() {
+        place /= 10;
+        total = total.checked_add(place * u64::from(digit.to_digit(10)?))?;
+    }
+    Some(total)
+}
+
+fn unit(name: &str) -> Option<u64> {
     Some(match name {
-        "us" | "usec" | "µs" | "μs" => MICROSECOND,
-        "ms" | "msec" => 1e-3,
-        "" | "s" | "sec" | "second" | "seconds" => 1.0,
+        "us" | "usec" | "µs" | "μs" => 1,
+        "ms" | "msec" => 1_000,
+        "" | "s" | "sec" | "second" | "seconds" => SECOND,
         "m" | "min" | "minute" | "minutes" => MINUTE,
         "h" | "hr" | "hour" | "hours" => HOUR,
         "d" | "day" | "days" => DAY,
-        "w" | "week" | "weeks" => 7.0 * DAY,
-        "M" | "month" | "months" => YEAR / 12.0,
+        "w" | "week" | "weeks" => 7 * DAY,
+        "M" | "month" | "months" => YEAR / 12,
         "y" | "year" | "years" => YEAR,
         _ => return None,
     })
@@ -124,6 +135,23 @@ mod tests {
         }
     }
 
+    /// As `systemd-analyze timespan` shows them.
+    #[test]
+    fn less_than_a_microsecond_is_cut_off_and_centuries_are_read() {
+        for (text, microseconds) in [
+            ("0.1s", 100_000),
+            ("1us 1.9us", 2),
+            ("1.0000019", 1_000_001),
+            ("300y", 9_467_280_000_000_000),
+        ] {
+            assert_eq!(
+                parse(text),
+                Ok(Duration::from_micros(microseconds)),
+                "{text}"
+            );
+        }
+    }
+
     #[test]
     fn whatever_else_is_written_is_refused_with_the_right_form() {
         for text in [
@@ -144,6 +172,7 @@ mod tests {
             "1e3",
             "5s,",
             "5s;6s",
+            "584542y",
             "9999999999999999y",
             "1min -3s",
             "٣s",

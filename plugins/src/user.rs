@@ -20,7 +20,8 @@ impl User {
     pub fn parse(text: &str) -> Result<User, String> {
         let is_plain = |c: char| !c.is_whitespace() && !c.is_control() && !":/,".contains(c);
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        match text.chars().all(is_plain) && !text.is_empty() && (!is_number || id(text).is_some()) {
+        let is_name = !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain);
+        match is_name && (!is_number || id(text).is_some()) {
             true => Ok(User(text.into())),
             false => Err("write the name or the number of one user, like 'root' or '0'".into()),
         }

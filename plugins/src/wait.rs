@@ -4,9 +4,19 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use clap::Args;
+
 use crate::outcome::{Limit, Look, Probe, Problem};
-use crate::span::Span;
+use crate::span::{self, Span};
 use crate::text::reason;
+
+/// The option that every probe has.
+#[derive(Debug, Args)]
+pub struct Patience {
+    /// Keep looking for so long: '5s', '1min 30s', '500ms' (systemd.time(7)); 0 looks once
+    #[arg(long, global = true, display_order = 900, value_name = "TIME", default_value = "30s", value_parser = span::parse)]
+    pub timeout: Duration,
+}
 
 /// Between the first two looks; it doubles …
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Config, merge};
 use crate::files::directory::entries;
-use crate::files::read::{Content, read};
+use crate::files::read::{FileContent, read};
 use crate::files::root::Root;
 use crate::files::stage::Stage;
 use crate::files::trust::Trust;
@@ -48,12 +48,12 @@ pub(crate) fn load_for(
         look(&path);
         let line = None;
         match read(root, stage, trust, &path) {
-            Content::Text(text, problem) => {
+            FileContent::Text(text, problem) => {
                 files.push((path, text));
                 errors.extend(problem);
             }
-            Content::Mask(_) => {}
-            Content::Broken(text) | Content::NotYet(text) => {
+            FileContent::Mask(_) => {}
+            FileContent::Broken(text) | FileContent::NotYet(text) => {
                 let text = text.replacen("is not run", "does not count", 1);
                 errors.push(Warning { path, line, text });
             }

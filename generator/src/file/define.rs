@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::check::{Check, Kind, Origin, Severity};
 use crate::file::keys::PROBE;
-use crate::file::keys::{KEYS, Key, Needs, Probe, Role, options};
+use crate::file::keys::{KEYS, Key, Needs, ProbeCommand, Role, options};
 use crate::file::sandbox;
 use crate::file::sections::{Assignment, Sections, merge};
 use crate::files::name;
@@ -123,7 +123,7 @@ fn passed((key, value): &(String, String)) -> String {
 
 /// Whether an unprivileged user can do it: another one's executable or a socket in the file system may
 /// be closed to it.
-fn needs_little(probe: Probe, words: &[String]) -> bool {
+fn needs_little(probe: ProbeCommand, words: &[String]) -> bool {
     let closed = |word: &String| word.starts_with('/') || word.starts_with("unix:");
     probe.needs != Needs::Everything && !words.iter().any(closed)
 }
@@ -216,11 +216,18 @@ impl Keys<'_> {
             );
             self.defect(&at, text);
         }
-        if let Some(at) = self.first("CommandOutput")
-            && has_semicolon(&at.entry.value)
-        {
-            let text = "'CommandOutput=' is one command; for a ';' of its own, write '\";\"'";
-            self.defect(&at, text.to_owned());
+        let takes_command =
+            |key: &&Key| matches!(key.role, Role::Probe(_)) && key.value == Value::Command;
+        for key in KEYS.iter().filter(takes_command) {
+            if let Some(at) = self.first(key.name)
+                && has_semicolon(&at.entry.value)
+            {
+                let text = format!(
+                    "'{}=' is one command; for a ';' of its own, write '\";\"'",
+                    key.name
+                );
+                self.defect(&at, text);
+            }
         }
         let set = |(option, _): (&Key, _)| self.assigned.contains_key(option.name);
         if let (Role::Probe(probe), Some(at)) = (first.role, self.first(first.name))
@@ -284,7 +291,7 @@ impl Keys<'_> {
     }
 
     /// The command line of a probe. Each value stays one word, whatever is in it.
-    fn probe(&self, key: &Key, probe: Probe, settings: &Settings) -> String {
+    fn probe(&self, key: &Key, probe: ProbeCommand, settings: &Settings) -> String {
         let values = self.words(key.name);
         let mut line = vec![PROBE.to_owned()];
         let named_by_value = probe.command.is_empty();

@@ -20,7 +20,7 @@ pub(crate) enum Role {
     /// Something about the check, whatever its command is.
     Setting,
     /// A ready-made probe.
-    Probe(Probe),
+    Probe(ProbeCommand),
     /// Goes with these probes only.
     Option {
         /// The keys of those probes.
@@ -32,7 +32,7 @@ pub(crate) enum Role {
 
 /// A probe of health-probe(1).
 #[derive(Clone, Copy)]
-pub(crate) struct Probe {
+pub(crate) struct ProbeCommand {
     /// Its name there; empty if the value is the name.
     pub(crate) command: &'static str,
     /// What it needs of the system.
@@ -58,7 +58,7 @@ const fn setting(name: &'static str, value: Value) -> Key {
 }
 
 const fn probe(name: &'static str, value: Value, command: &'static str, needs: Needs) -> Key {
-    let role = Role::Probe(Probe {
+    let role = Role::Probe(ProbeCommand {
         command,
         needs,
         needs_option: false,
@@ -70,7 +70,7 @@ const fn amounts(name: &'static str, command: &'static str) -> Key {
     Key {
         name,
         value: Value::Path,
-        role: Role::Probe(Probe {
+        role: Role::Probe(ProbeCommand {
             command,
             needs: Needs::Everything,
             needs_option: true,
@@ -182,6 +182,44 @@ mod tests {
                 .split_once(&heading)
                 .map(|(_, rest)| rest)
                 .unwrap_or_else(|| panic!("{}", key.name));
+        }
+    }
+
+    /// health-probe has a test that it understands what comes of these files.
+    #[test]
+    fn every_key_of_a_probe_has_a_case() {
+        let cases = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/cases/check_probes/root/usr/lib/health-checker/checks.d"
+        );
+        let texts: Vec<String> = std::fs::read_dir(cases)
+            .unwrap()
+            .map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap())
+            .collect();
+        for key in KEYS {
+            let is_there = |text: &String| text.contains(&format!("\n{}=", key.name));
+            assert!(texts.iter().any(is_there), "no case has '{}='", key.name);
+        }
+    }
+
+    #[test]
+    fn the_manual_says_which_probes_are_confined() {
+        let page = include_str!("../../../docs/health-checker.check.5");
+        let (_, section) = page.split_once("\n.SH SECURITY\n").unwrap();
+        let (_, section) = section.split_once("\nThe probes\n").unwrap();
+        let (section, _) = section.split_once("\nLines in\n").unwrap();
+        let (network, local) = section.split_once("DynamicUser=yes").unwrap();
+        for key in KEYS {
+            let Role::Probe(probe) = key.role else {
+                continue;
+            };
+            let is_in = |text: &str| text.contains(&format!(" {}=", key.name));
+            let said = match (is_in(network), is_in(local)) {
+                (true, false) => Needs::Network,
+                (false, true) => Needs::Local,
+                _ => Needs::Everything,
+            };
+            assert!(said == probe.needs, "{}", key.name);
         }
     }
 

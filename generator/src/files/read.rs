@@ -14,7 +14,7 @@ use crate::finding::Warning;
 const LENGTH_MAX: u64 = 65_536;
 
 /// What a path turned out to be.
-pub(crate) enum Content {
+pub(crate) enum FileContent {
     Text(String, Option<Warning>),
     Mask(String),
     Broken(String),
@@ -23,28 +23,28 @@ pub(crate) enum Content {
 }
 
 /// A file of somebody to be trusted.
-pub(crate) fn read(root: &Root, stage: Stage, trust: Trust, path: &Path) -> Content {
+pub(crate) fn read(root: &Root, stage: Stage, trust: Trust, path: &Path) -> FileContent {
     let broken =
-        |what: &str, error: std::io::Error| Content::Broken(format!("cannot {what}: {error}"));
+        |what: &str, error: std::io::Error| FileContent::Broken(format!("cannot {what}: {error}"));
     let mut untrusted = trust.root_problem(root);
     let resolved = root.walk(path, |path, metadata| {
         untrusted = untrusted.take().or_else(|| trust.see(path, metadata));
     });
     // A mask by somebody else counts as little as a text.
     if let (Some(text), Ok(_)) = (untrusted, &resolved) {
-        return Content::Broken(text);
+        return FileContent::Broken(text);
     }
     let real = match resolved {
         Ok(real) if real == Path::new("/dev/null") => {
-            return Content::Mask(format!("'{}' is a link to '/dev/null'", readable(path)));
+            return FileContent::Mask(format!("'{}' is a link to '/dev/null'", readable(path)));
         }
         Ok(real) => root.join(real),
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let target = root.join(path).read_link().unwrap_or_default();
             let text = format!("points to '{}', which is not there", readable(&target));
             return match stage {
-                Stage::Early => Content::NotYet(format!("{text} yet")),
-                Stage::Late => Content::Broken(text),
+                Stage::Early => FileContent::NotYet(format!("{text} yet")),
+                Stage::Late => FileContent::Broken(text),
             };
         }
         Err(error) => return broken("follow it", error),
@@ -55,14 +55,14 @@ pub(crate) fn read(root: &Root, stage: Stage, trust: Trust, path: &Path) -> Cont
     };
     if !metadata.is_file() {
         let kind = kind(&metadata.file_type());
-        return Content::Broken(format!("is {kind}, not a regular file"));
+        return FileContent::Broken(format!("is {kind}, not a regular file"));
     }
     if metadata.len() == 0 {
-        return Content::Mask(format!("'{}' is empty", readable(path)));
+        return FileContent::Mask(format!("'{}' is empty", readable(path)));
     }
     match head(&real, LENGTH_MAX + 1) {
         Ok(bytes) if bytes.len() as u64 > LENGTH_MAX => {
-            Content::Broken(format!("is longer than {LENGTH_MAX} bytes"))
+            FileContent::Broken(format!("is longer than {LENGTH_MAX} bytes"))
         }
         Ok(bytes) => decode(path, bytes),
         Err(error) => broken("read it", error),
@@ -74,9 +74,9 @@ fn readable(path: &Path) -> String {
 }
 
 /// What is no UTF-8 is a defect, but does not hide the severity.
-fn decode(path: &Path, bytes: Vec<u8>) -> Content {
+fn decode(path: &Path, bytes: Vec<u8>) -> FileContent {
     match String::from_utf8(bytes) {
-        Ok(text) => Content::Text(text, None),
+        Ok(text) => FileContent::Text(text, None),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
             let bytes = error.as_bytes();
@@ -86,7 +86,7 @@ fn decode(path: &Path, bytes: Vec<u8>) -> Content {
                 line: u32::try_from(lines + 1).ok(),
                 text: "is not UTF-8 text".to_owned(),
             };
-            Content::Text(String::from_utf8_lossy(bytes).into_owned(), Some(problem))
+            FileContent::Text(String::from_utf8_lossy(bytes).into_owned(), Some(problem))
         }
     }
 }

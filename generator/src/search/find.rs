@@ -16,7 +16,7 @@ use crate::finding::{Ignored, Warning};
 use crate::search::found::Found;
 use crate::search::load;
 use crate::search::order::{Node, cycles};
-use crate::search::plugin::{self, Entry};
+use crate::search::plugin::{self, Examined};
 use crate::search::step::Step;
 use crate::unit::mask::mask;
 
@@ -62,7 +62,7 @@ pub fn scan(root: &Root, stage: Stage, mut tell: impl FnMut(Step<'_>)) {
 }
 
 /// A file without a command, probably settings of a plugin, and whether there is one.
-struct Settings {
+struct SettingsFile {
     check: Check,
     used: bool,
 }
@@ -77,7 +77,7 @@ struct Search<'a> {
     /// Units so far, with the file name of each.
     units: HashMap<String, OsString>,
     /// By the name of the plugin.
-    settings: BTreeMap<OsString, Settings>,
+    settings: BTreeMap<OsString, SettingsFile>,
 }
 
 impl Search<'_> {
@@ -112,7 +112,8 @@ impl Search<'_> {
         } = definition;
         if !has_command {
             let used = false;
-            self.settings.insert(file_name, Settings { check, used });
+            self.settings
+                .insert(file_name, SettingsFile { check, used });
             return;
         }
         // Only the vendor's are looked at: /usr/local may be a file system that hangs.
@@ -137,7 +138,7 @@ impl Search<'_> {
         self.vendor.as_ref().is_some_and(exists)
             && matches!(
                 plugin::examine(self.root, self.stage, self.trust, Origin::Vendor, file_name),
-                Entry::Check(..)
+                Examined::Check(..)
             )
     }
 
@@ -157,8 +158,8 @@ impl Search<'_> {
             let path = directory.join(&file_name);
             tell(Step::Look(&path));
             match plugin::examine(self.root, self.stage, self.trust, origin, &file_name) {
-                Entry::Ignored(reason) => tell(Step::Ignored(Ignored { path, reason })),
-                Entry::Check(mut check, problem) => {
+                Examined::Ignored(reason) => tell(Step::Ignored(Ignored { path, reason })),
+                Examined::Check(mut check, problem) => {
                     if let Some(text) = problem {
                         tell(Step::Warning(warning(path, text)));
                     }
@@ -178,7 +179,7 @@ impl Search<'_> {
     /// What has neither a command nor a plugin: a mask, a mistake, or settings of a plugin that comes with
     /// /usr/local when it is mounted.
     fn settings_without_plugin(&mut self, tell: &mut impl FnMut(Step<'_>)) {
-        for (file_name, Settings { mut check, used }) in std::mem::take(&mut self.settings) {
+        for (file_name, SettingsFile { mut check, used }) in std::mem::take(&mut self.settings) {
             let missing = format!(
                 "has neither 'Exec=' nor a probe, and there is no plugin '{}'",
                 check.name

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::files::directory::{entries, is_leftover};
 use crate::files::name;
-use crate::files::read::{Content, read};
+use crate::files::read::{FileContent, read};
 use crate::files::root::Root;
 use crate::files::stage::Stage;
 use crate::files::trust::Trust;
@@ -77,13 +77,13 @@ pub(crate) fn load(
         let directories = drop_ins.remove(&file.name).unwrap_or_default();
         tell(Step::Look(&file.source));
         match read(root, stage, trust, &file.source) {
-            Content::Text(text, problem) => {
+            FileContent::Text(text, problem) => {
                 file.files.push((file.source.clone(), text));
                 file.problems.extend(problem);
             }
-            Content::Mask(how) => file.masked_by = Some(how),
-            Content::Broken(text) => file.problem(file.source.clone(), text),
-            Content::NotYet(reason) => {
+            FileContent::Mask(how) => file.masked_by = Some(how),
+            FileContent::Broken(text) => file.problem(file.source.clone(), text),
+            FileContent::NotYet(reason) => {
                 let path = file.source;
                 tell(Step::Ignored(Ignored { path, reason }));
                 continue;
@@ -172,13 +172,13 @@ impl CheckFile {
         for path in paths.into_values() {
             tell(Step::Look(&path));
             match read(root, Stage::Late, trust, &path) {
-                Content::Text(text, problem) => {
+                FileContent::Text(text, problem) => {
                     self.sources.push(path.clone());
                     self.files.push((path, text));
                     self.problems.extend(problem);
                 }
-                Content::Mask(reason) => tell(Step::Ignored(Ignored { path, reason })),
-                Content::Broken(text) | Content::NotYet(text) => {
+                FileContent::Mask(reason) => tell(Step::Ignored(Ignored { path, reason })),
+                FileContent::Broken(text) | FileContent::NotYet(text) => {
                     self.sources.push(path.clone());
                     self.problem(path, text);
                 }

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 const HEAD: u64 = 80;
 
 /// What an entry turned out to be.
-pub(crate) enum Entry {
+pub(crate) enum Examined {
     /// A check, and what should be said about it.
     Check(Box<Check>, Option<String>),
     /// No check, because of this.
@@ -42,7 +42,7 @@ pub(crate) fn examine(
     trust: Trust,
     origin: Origin,
     file_name: &OsStr,
-) -> Entry {
+) -> Examined {
     let source = Path::new(origin.directory()).join(file_name);
     let mut untrusted = trust.root_problem(root);
     let resolved = root.walk(&source, |path, metadata| {
@@ -53,7 +53,7 @@ pub(crate) fn examine(
         if let Some(text) = &untrusted {
             check.distrust(text.clone());
         }
-        Entry::Check(Box::new(check), warning)
+        Examined::Check(Box::new(check), warning)
     };
     let unsure = |what: &str, error: &io::Error| {
         let text =
@@ -73,14 +73,14 @@ pub(crate) fn examine(
         Err(error) => return unsure("look at it", &error),
     };
     if !metadata.is_file() {
-        return Entry::Ignored(format!(
+        return Examined::Ignored(format!(
             "is {}, not a regular file",
             kind(&metadata.file_type())
         ));
     }
     if metadata.permissions().mode() & 0o111 == 0 {
         let text = "is not executable; make it a check with 'chmod +x', or remove it";
-        return Entry::Ignored(text.to_owned());
+        return Examined::Ignored(text.to_owned());
     }
     match head(&root.join(&real), HEAD) {
         Ok(head) if needs_shell(&head) => check(Run::ByShell, None),
@@ -94,12 +94,12 @@ fn dangling(
     root: &Root,
     stage: Stage,
     source: &Path,
-    check: impl Fn(Run, Option<String>) -> Entry,
-) -> Entry {
+    check: impl Fn(Run, Option<String>) -> Examined,
+) -> Examined {
     let target = root.join(source).read_link().unwrap_or_default();
     let target = name::readable(target.as_os_str());
     match stage {
-        Stage::Early => Entry::Ignored(format!("points to '{target}', which is not there yet")),
+        Stage::Early => Examined::Ignored(format!("points to '{target}', which is not there yet")),
         Stage::Late => {
             let text = format!("points to '{target}', which does not exist: the check will fail");
             check(Run::Directly, Some(text))

@@ -25,7 +25,7 @@ pub struct Entry {
 
 /// Something that is neither an assignment, a section nor a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct SyntaxError {
     /// The line, counted from 1.
     pub line: u32,
     /// What is wrong and what is allowed.
@@ -40,7 +40,7 @@ pub struct Parsed {
     /// All assignments, in their order.
     pub entries: Vec<Entry>,
     /// All lines that would get lost otherwise.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<SyntaxError>,
 }
 
 /// Reads a file. Whatever is wrong with one line, the others are read.
@@ -66,7 +66,7 @@ pub fn parse(text: &str) -> Parsed {
 
 /// Where keys go.
 #[derive(Default)]
-enum Place {
+enum CurrentSection {
     #[default]
     BeforeAnySection,
     In(String),
@@ -76,7 +76,7 @@ enum Place {
 
 #[derive(Default)]
 struct Reader {
-    place: Place,
+    section: CurrentSection,
     unfinished: Option<(u32, String)>,
     parsed: Parsed,
 }
@@ -84,7 +84,7 @@ struct Reader {
 impl Reader {
     fn problem(&mut self, line: u32, text: impl Into<String>) {
         let text = text.into();
-        self.parsed.problems.push(Problem { line, text });
+        self.parsed.problems.push(SyntaxError { line, text });
     }
 
     fn line(&mut self, number: u32, line: &str) {
@@ -119,13 +119,13 @@ impl Reader {
             return;
         }
         if let Some(header) = line.strip_prefix('[') {
-            self.place = if let Some(name) = header.strip_suffix(']') {
+            self.section = if let Some(name) = header.strip_suffix(']') {
                 self.parsed.sections.push((name.to_owned(), number));
-                Place::In(name.to_owned())
+                CurrentSection::In(name.to_owned())
             } else {
                 let text = format!("the section header '{}' does not end in ']'", shown(line));
                 self.problem(number, text);
-                Place::Lost
+                CurrentSection::Lost
             };
             return;
         }
@@ -145,18 +145,18 @@ impl Reader {
             );
             return self.problem(number, text);
         }
-        match &self.place {
-            Place::In(section) => self.parsed.entries.push(Entry {
+        match &self.section {
+            CurrentSection::In(section) => self.parsed.entries.push(Entry {
                 section: section.clone(),
                 key: key.to_owned(),
                 value: value.trim_start_matches(WHITE).to_owned(),
                 line: number,
             }),
-            Place::BeforeAnySection => {
+            CurrentSection::BeforeAnySection => {
                 let text = format!("'{key}=' is in no section; write the '[Section]' above it");
                 self.problem(number, text);
             }
-            Place::Lost => {}
+            CurrentSection::Lost => {}
         }
     }
 }

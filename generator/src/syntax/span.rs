@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-/// Units in nanoseconds; of a number without one, seconds are meant.
+/// Units in microseconds, as systemd counts; of a number without one, seconds are meant.
 const UNITS: &[(&[&str], u64)] = &[
-    (&["ns", "nsec"], 1),
-    (&["us", "usec", "µs", "μs"], 1_000),
-    (&["ms", "msec"], 1_000_000),
+    (&["us", "usec", "µs", "μs"], 1),
+    (&["ms", "msec"], 1_000),
     (&["", "s", "sec", "second", "seconds"], SECOND),
     (&["m", "min", "minute", "minutes"], 60 * SECOND),
     (&["h", "hr", "hour", "hours"], 3_600 * SECOND),
@@ -16,7 +15,7 @@ const UNITS: &[(&[&str], u64)] = &[
     (&["y", "year", "years"], 31_557_600 * SECOND),
 ];
 
-const SECOND: u64 = 1_000_000_000;
+const SECOND: u64 = 1_000_000;
 
 /// The length of a time span; nothing for anything else, `infinity` included.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
@@ -34,7 +33,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
             .find_map(|(names, size)| names.contains(&unit).then_some(*size))?;
         total = total.checked_add(times(number, size)?)?;
     }
-    Some(Duration::from_nanos(total))
+    Some(Duration::from_micros(total))
 }
 
 fn cut(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
@@ -42,13 +41,14 @@ fn cut(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(end)
 }
 
-/// A decimal number times a unit, without floating point: `0.1s` is 100 ms.
+/// A decimal number times a unit, without floating point: `0.1s` is 100 ms. What is less than a microsecond is cut off.
 fn times(number: &str, size: u64) -> Option<u64> {
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    if whole.is_empty() || fraction.contains('.') {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if whole.is_empty() || fraction.is_empty() || fraction.contains('.') {
         return None;
     }
-    let mut total = whole.parse::<u64>().ok()?.checked_mul(size)?;
+    let whole = whole.parse::<u64>().ok();
+    let mut total = whole.filter(|whole| *whole < u64::MAX / size)? * size;
     let mut place = size;
     for digit in fraction.chars() {
         place /= 10;
@@ -90,7 +90,10 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(Duration::from_millis(millis)), "{text}");
         }
-        assert_eq!(parse("7µs"), Some(Duration::from_micros(7)));
+        for (text, micros) in [("7µs", 7), ("1us 1.9us", 2), ("1.0000019", 1_000_001)] {
+            assert_eq!(parse(text), Some(Duration::from_micros(micros)), "{text}");
+        }
+        assert!(parse("584541y").is_some());
     }
 
     #[test]
@@ -103,11 +106,14 @@ mod tests {
             "-5",
             "1.2.3",
             ".5",
+            "5.",
+            "5.s",
+            "5ns",
             "infinity",
             "5s x",
             "5,5s",
             "99999999999999999999",
-            "999999999y",
+            "584542y",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -125,7 +125,7 @@ impl Value {
             Self::Header => one(
                 value.split_once(':').is_some_and(|(name, _)| {
                     !name.is_empty() && !name.contains(char::is_whitespace)
-                }),
+                }) && !value.contains(|c: char| c.is_control() && c != '\t'),
                 "a header such as 'Content-Type: text/html'",
             ),
             Self::Amount => amount(value).map(|amount| vec![amount]).ok_or_else(|| {
@@ -145,7 +145,7 @@ impl Value {
 
 /// Whether there is such a user is seen when the check runs: services bring users of their own.
 fn is_user(value: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_.-$@%".contains(c);
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !":/,".contains(c);
     let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
     !value.is_empty()
         && !value.starts_with('-')
@@ -170,19 +170,33 @@ fn check_specifiers(value: &str) -> Result<(), String> {
 
 /// The amount as systemd has to read it: '%' would begin a specifier.
 fn amount(value: &str) -> Option<String> {
-    let decimal = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let percent = value
-        .strip_suffix('%')
-        .map(|number| number.strip_suffix('%').unwrap_or(number));
-    let size = value.strip_suffix('B').unwrap_or(value);
-    let size = size.strip_suffix('i').unwrap_or(size);
-    let size = size.strip_suffix(['K', 'M', 'G', 'T', 'P']).unwrap_or(size);
-    let number = percent.unwrap_or(size);
-    let ok = match number.split_once('.') {
-        Some((whole, fraction)) => decimal(whole) && decimal(fraction),
-        None => decimal(number),
+    if let Some(share) = value.strip_suffix('%') {
+        let share = share.strip_suffix('%').unwrap_or(share).trim_end();
+        let is_share = decimal(share).is_some_and(|share| share <= 100.0);
+        return is_share.then(|| format!("{share}%%"));
+    }
+    let digits = value.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let (count, unit) = value.split_at(digits.unwrap_or(value.len()));
+    let power = match unit.trim_start() {
+        "" | "B" => 0,
+        "K" | "KB" | "KiB" | "k" => 1,
+        "M" | "MB" | "MiB" => 2,
+        "G" | "GB" | "GiB" => 3,
+        "T" | "TB" | "TiB" => 4,
+        "P" | "PB" | "PiB" => 5,
+        _ => return None,
     };
-    ok.then(|| percent.map_or(value.to_owned(), |number| format!("{number}%%")))
+    let bytes = decimal(count)? * 1024_f64.powi(power);
+    (bytes < u64::MAX as f64).then(|| value.to_owned())
+}
+
+/// Digits with at most one point between them.
+fn decimal(text: &str) -> Option<f64> {
+    let is_digit = |c: char| c.is_ascii_digit();
+    let plain = text.starts_with(is_digit)
+        && text.ends_with(is_digit)
+        && text.chars().all(|c| is_digit(c) || c == '.');
+    if plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -240,14 +254,21 @@ mod tests {
         ok(Value::Span(1), &["1", "1h"]);
         bad(Value::Span(1), &["0", "999ms", "61min", "infinity", "x"]);
         ok(Value::Age, &["30d", "0"]);
-        ok(Value::Amount, &["0", "1.5G", "2GiB", "500MB", "100%"]);
+        ok(
+            Value::Amount,
+            &["0", "1.5G", "2 GiB", "500MB", "100%", "5k"],
+        );
         bad(Value::Amount, &["", "%", "G", "1.", "-1", "1X", "10%%%"]);
+        bad(Value::Amount, &["101%", "5Gi", "5i", "16384P"]);
         bad(Value::Text, &["50%", "% x", "%1"]);
-        ok(Value::Header, &["Server: nginx", "X-Y:"]);
+        ok(Value::Header, &["Server: nginx", "X-Y:", "A:\tb\tc"]);
         bad(Value::Header, &["Server", ": x", "a b: c"]);
         ok(Value::Status, &["200,204", "2xx, 301"]);
         bad(Value::Url, &["http://x/%20"]);
-        ok(Value::User, &["root", "0", "4294967294", "www-data", "%i"]);
+        ok(
+            Value::User,
+            &["root", "0", "4294967294", "www-data", "%i", "jürgen"],
+        );
         bad(
             Value::User,
             &["", "-1", "4294967295", "a b", "a,b", "a:b", "../x", "50%"],

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::writable::{absolute, write};
-use crate::mountinfo::{self, Entry};
+use crate::mountinfo::{self, MountEntry};
 use crate::outcome::{Limit, Look, Probe, Problem};
 use crate::text::reason;
 
@@ -77,7 +77,7 @@ impl Probe for Mount {
 }
 
 impl Mount {
-    fn judge(&self, there: &Entry) -> Result<(), Problem> {
+    fn judge(&self, there: &MountEntry) -> Result<(), Problem> {
         if self.kind.as_ref().is_some_and(|kind| *kind != there.kind) {
             return Err(Problem::not_yet(format!(
                 "'{}' as '{}'",

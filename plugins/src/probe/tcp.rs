@@ -58,22 +58,9 @@ fn parse(text: &str) -> Result<Address, String> {
             false => wrong("the path of the socket is not absolute"),
         };
     }
-    let Some((host, port)) = text.rsplit_once(':') else {
-        return wrong("the port is missing");
-    };
-    let port = match port.parse() {
-        Ok(port) if port > 0 => port,
-        _ => return wrong("the port is no number from 1 to 65535"),
-    };
-    let host = match host.strip_prefix('[').map(|rest| rest.strip_suffix(']')) {
-        Some(Some(inside)) => inside,
-        Some(None) => return wrong("the closing bracket is missing"),
-        None if host.contains(':') => return wrong("an IPv6 address needs brackets"),
-        None => host,
-    };
-    match host {
-        "" => wrong("the host is missing"),
-        _ => Ok(Address::Tcp(host.into(), port)),
+    match resolve::host_and_port(text) {
+        Ok((host, port)) => Ok(Address::Tcp(host.into(), port)),
+        Err(error) => wrong(error),
     }
 }
 

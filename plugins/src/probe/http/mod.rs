@@ -65,14 +65,7 @@ pub struct Http {
 
 impl Probe for Http {
     fn expected(&self) -> String {
-        let statuses: Vec<_> = self
-            .status
-            .iter()
-            .map(|status| match status.first == status.last {
-                true => status.first.to_string(),
-                false => format!("{}xx", status.first / 100),
-            })
-            .collect();
+        let statuses: Vec<_> = self.status.iter().map(Status::to_string).collect();
         let mut text = format!(
             "'{}' to answer with status {}",
             self.url,
@@ -115,7 +108,7 @@ impl Http {
     /// Gets it, and what it redirects to, all within the limit. What the request brings along is for the server that
     /// it was written for: another one does not get it, nor does this one on a way back that another one chose.
     fn follow(&self, limit: Limit, owned: Option<&Owned>) -> Result<Response<Body>, Problem> {
-        let expects_redirect = self.status.iter().any(|status| status.first / 100 == 3);
+        let expects_redirect = self.status.iter().any(Status::is_redirect);
         let mut url = self.url.clone();
         let mut headers = self.request_header.as_slice();
         let mut trusted = None;
@@ -176,11 +169,7 @@ impl Http {
     fn judge(&self, mut response: Response<Body>) -> Look {
         let status = response.status().as_u16();
         let found = format!("status {status}");
-        if !self
-            .status
-            .iter()
-            .any(|wanted| (wanted.first..=wanted.last).contains(&status))
-        {
+        if !self.status.iter().any(|wanted| wanted.matches(status)) {
             return Err(Problem::not_yet(found));
         }
         for wanted in &self.header {
