@@ -6,8 +6,9 @@
 #   rescue check ROOT         the same, if the mounted root file system has no init that can be executed
 #   rescue system REASON…     called by health-checker-rescue.service
 #
-# The second has its part in rescue-system, beside this file. POSIX sh with few programs (mount, umount, mkdir, mv, sync, btrfs, blkid, reboot): it has to run under dash, busybox
-# ash and bash, in whatever an update left. What it does, and why it does nothing, is one line each.
+# The last has its part in rescue-system, beside this file. POSIX sh with few programs (those that the dracut module
+# installs; rm and chattr only for the boot loader's default entry): it has to run under dash, busybox ash and bash, in
+# whatever an update left. What it does, and why it does nothing, is one line each.
 #
 # It knows what is good, and whether it may go back at all, from a file that health-checker writes at each healthy boot,
 # beside the snapshots; the configuration itself is health-checker's alone. Other lines mean nothing, a missing one the first word:
@@ -23,7 +24,9 @@ export LC_ALL PATH
 set -u -f
 
 AT_MOST=3
-# A boot entry without tries is started again and again where no other is left; it counts that itself.
+# Seconds for which it waits for a disk: slow ones come after the initrd has given up. Tests wait less.
+PATIENCE=${HEALTH_CHECKER_PATIENCE:-60}
+# A boot entry without tries is started again and again where no other is left; the boot loader goes on counting.
 DEAD_ENTRY=10
 TOP=/run/health-checker-rescue/top
 EFIVARS=/sys/firmware/efi/efivars
@@ -37,7 +40,7 @@ say() {
     fi
 }
 
-# Ends without having done anything; the machine does what it would have done without us.
+# Ends without a reboot; the machine does what it would have done without us.
 leave() {
     say "nothing is done: $*"
     release
@@ -169,21 +172,23 @@ mount_top() {
 }
 
 # Mounts the file system with the snapshots: that of root=, and where that does not exist any of them, if it is one.
+# Where it fails, $any says that there is a btrfs without our file, and $final that no other disk would change that.
 mount_snapshots() {
     modprobe -q btrfs 2> /dev/null
     btrfs device scan > /dev/null 2>&1
-    device=
+    device='' named='' final='' any=''
     case $root in
         UUID=* | LABEL=* | PARTUUID=* | PARTLABEL=*) device=$(blkid -l -o device -t "$root") ;;
         block:/dev/* | /dev/*) device=${root#block:} ;;
     esac
     if [ -n "$device" ] && [ -e "$device" ]; then
-        candidates=$device
-        [ "$(blkid -o value -s TYPE "$device")" = btrfs ] || return 1
+        candidates=$device named=yes
+        type=$(blkid -o value -s TYPE "$device")
+        [ "$type" = btrfs ] || { final=$type && return 1; }
     else
         candidates=$(blkid -o device -t TYPE=btrfs)
     fi
-    found='' seen='' any=
+    found='' seen=''
     for device in $candidates; do
         fs=$(blkid -o value -s UUID "$device")
         case " $seen " in *" $fs "*) continue ;; esac
@@ -196,9 +201,25 @@ mount_snapshots() {
         fi
         release
     done
-    [ -n "$any" ] || return 1
-    [ -n "$found" ] || leave "no 'health-checker.rescue' on $candidates: no snapshot is known to be good"
-    mount_top "$found" && find_snapshots
+    [ -z "$any" ] || [ -z "$named" ] || final=yes
+    [ -n "$found" ] && mount_top "$found" && find_snapshots
+}
+
+# The same, and where it fails again for each disk that comes. If root= is one of them, $late says so.
+await_snapshots() {
+    waited=0 disks='' late=
+    until mount_snapshots; do
+        [ -z "$final" ] && [ "$waited" -lt "$PATIENCE" ] || return 1
+        [ "$waited" -gt 0 ] || say "$reason: no snapshots are there yet, waiting for their disk up to $PATIENCE seconds"
+        known=$disks
+        while [ "$disks" = "$known" ]; do
+            [ "$waited" -lt "$PATIENCE" ] || return 1
+            sleep 1
+            waited=$((waited + 1))
+            disks=$(blkid -o device)
+        done
+    done
+    [ "$waited" -eq 0 ] || late=$named
 }
 
 # Chooses the newest good snapshot that still exists; from a good one, only an older one. Into $to, $to_id, $entry.
@@ -281,7 +302,7 @@ variable() {
     line=${line#?}
 }
 
-# What the boot loader counts: 'yes' into $counting, and the numbers into $left and $done.
+# What the boot loader counts: 'yes' into $counting, and the numbers into $left and $tried.
 read_boot_count() {
     counting='' left='' tried=0
     if [ "$who" = initrd ] && [ -d /sys/firmware/efi ] && [ ! -e "$EFIVARS/LoaderInfo-$VENDOR" ]; then
@@ -346,7 +367,8 @@ rescue_initrd() {
         say "$reason: the boot loader still grants this entry $left tries"
         reboot_now
     fi
-    if ! mount_snapshots; then
+    if ! await_snapshots; then
+        [ -z "$any" ] || leave "no 'health-checker.rescue' on $candidates: no snapshot is known to be good"
         [ "$loader" != trial ] || { say "$reason: no btrfs; GRUB counts this boot, the next one may be another" && reboot_now; }
         [ -n "$counting" ] && [ "$tried" -le "$DEAD_ENTRY" ] ||
             leave "no btrfs with snapshots can be mounted, and the boot loader would start the same again"
@@ -361,6 +383,7 @@ rescue_initrd() {
         leave "snapshot $from is not the default, it was booted by hand"
     fi
     choose || leave "no other snapshot than $from is known to be good"
+    [ -z "$late" ] || [ -z "$from_good" ] || leave "snapshot $from is known to be good, it is only its disk that came late"
     respect_decision
     write_log
     say "$reason: back from snapshot $from to $to"
@@ -402,6 +425,8 @@ case $who in
     initrd) by=initrd ;;
     check)
         who=initrd by=initrd reason="no init that can be executed"
+        # Its disk is there.
+        PATIENCE=0
         read_command_line
         ! init_works "${1:?}" || exit 0 ;;
     system)

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use machine::{source, write_file};
+use machine::{source, write_file, write_plugin};
 use tempfile::TempDir;
 
 use super::Ended;
@@ -26,7 +26,7 @@ mount --bind "$work/cmdline" /proc/cmdline
 mount --bind "$work/boot_id" /proc/sys/kernel/random/boot_id
 mount -t tmpfs tmpfs "$work/dev"
 cp -a /dev/null /dev/zero "$work/dev"
-[ -z "$device" ] || cp -a "$device" "$work/dev"
+[ -z "$device" ] || cp -a "$device" "$(test -e "$work/late" && echo /run/late || echo "$work/dev")"
 mount --bind "$work/dev" /dev
 # The root was mounted, but there is no init in it.
 [ ! -e "$work/mounted" ] || mount -o ro,subvol=@/.snapshots/3/snapshot "$device" "$work/root"
@@ -43,6 +43,18 @@ PATH=$work/bin:$PATH
 export PATH
 exec $shell "$@"
 "#;
+
+/// `blkid` of an initrd whose disk comes when all disks are listed for the `@AT@`th time.
+const LATE: &str = r#"#!/bin/sh
+if [ "$*" = '-o device' ]; then
+    echo >> '@WORK@/looks'
+    [ "$(wc -l < '@WORK@/looks')" -ne @AT@ ] || cp -a /run/late '/dev/@NAME@'
+fi
+PATH=${PATH#*:}
+exec blkid "$@"
+"#;
+/// It waits no longer for a disk; seconds.
+pub const PATIENCE: usize = 3;
 
 /// A snapshot as the file system knows it.
 #[derive(Clone, Debug)]
@@ -225,6 +237,31 @@ impl Disk {
         );
     }
 
+    /// The initrd sees the disk only when it looks for the `at`th time whether there is another one.
+    pub fn comes_late(&self, at: usize) {
+        let (_, name) = self.device.as_ref().unwrap().rsplit_once('/').unwrap();
+        let text = LATE
+            .replace("@WORK@", self.work.path().to_str().unwrap())
+            .replace("@AT@", &at.to_string())
+            .replace("@NAME@", name);
+        self.file("late", "");
+        write_plugin(self.work.path(), "/bin", "blkid", text).unwrap();
+        let _ = fs::remove_file(self.work.path().join("looks"));
+    }
+
+    /// How often it looked whether there is another disk, since [`Self::comes_late`].
+    pub fn looks(&self) -> usize {
+        let looks = fs::read_to_string(self.work.path().join("looks"));
+        looks.unwrap_or_default().lines().count()
+    }
+
+    /// Something else than btrfs is on the disk. Gives its device.
+    pub fn other_file_system(&self) -> &str {
+        let device = self.device.as_ref().unwrap();
+        must(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(device));
+        device
+    }
+
     /// The initrd sees no disk at all.
     pub fn hide(&mut self) {
         self.detach();
@@ -232,7 +269,16 @@ impl Disk {
 
     /// The rescue program in an initrd.
     pub fn rescue(&self, shell: &str) -> Ended {
-        let output = self.run(shell, &["initrd", "root not\nfound"]);
+        self.ended(self.run(shell, &["initrd", "root not\nfound"]))
+    }
+
+    /// The same, when the initrd has mounted a root that has no init.
+    pub fn check(&self, shell: &str) -> Ended {
+        let root = self.work.path().join("root");
+        self.ended(self.run(shell, &["check", root.to_str().unwrap()]))
+    }
+
+    fn ended(&self, output: Output) -> Ended {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let rebooted = output.status.signal() == Some(1);
         assert!(
@@ -279,6 +325,7 @@ impl Disk {
             .arg(shell)
             .arg(program())
             .args(arguments)
+            .env("HEALTH_CHECKER_PATIENCE", PATIENCE.to_string())
             .output()
             .unwrap()
     }

@@ -4,6 +4,7 @@
 mod boot_entry;
 mod disk;
 mod initrd;
+mod late;
 mod system;
 #[path = "../trouble/mod.rs"]
 mod trouble;

@@ -17,14 +17,14 @@ fn with_dracut(root: &Path) -> Result<()> {
     Ok(symlink("initrd-dracut.img", link)?)
 }
 
-/// dracut is patient: three minutes. Less than this, and on a busy host the disk is not there yet either.
+/// dracut is patient: three minutes. On a slow host it gives up before the disk is there; our hook waits for that.
 fn no_root_soon(root: &Path) -> Result<()> {
     no_root(root)?;
     let path = root.join("etc/kernel/cmdline");
     let line = fs::read_to_string(&path)?;
     Ok(fs::write(
         path,
-        line.replace("rootdelay=2", "rd.retry=15 rd.timeout=20"),
+        line.replace("rootdelay=2", "rd.retry=3 rd.timeout=5"),
     )?)
 }
 
