@@ -70,26 +70,15 @@ pub(crate) fn definition(
     let command = keys.command();
     let settings = keys.settings(defaults, command);
     let has_command = command.is_some();
-    let mut sandboxed = false;
-    let mut service_lines = Vec::new();
-    let exec = command.map(|key| {
-        let Role::Probe(probe) = key.role else {
-            return keys.word("Exec").to_owned();
-        };
-        let words = keys.words(key.name);
-        if needs_little(probe, words) {
-            sandboxed = true;
-            let lines = sandbox::lines(probe.needs);
-            service_lines.extend(lines.into_iter().map(str::to_owned));
-        }
-        keys.probe(key, probe, &settings)
-    });
+    let sandbox = command.and_then(|key| keys.sandbox(key));
+    let sandboxed = sandbox.is_some();
+    let mut service_lines: Vec<String> = sandbox.unwrap_or_default();
     service_lines.extend(service.iter().map(passed));
-    let place = |defect: &Warning| {
-        let file = files.iter().position(|(path, _)| *path == defect.path);
-        (file, defect.line)
-    };
-    keys.defects.sort_by_key(place);
+    let exec = command.map(|key| match key.role {
+        Role::Probe(probe) => keys.probe(key, probe, &settings),
+        _ => keys.word("Exec").to_owned(),
+    });
+    keys.sort_defects();
     Definition {
         has_command,
         check: Check {
@@ -138,6 +127,24 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
+    /// How a probe is confined, if it is.
+    fn sandbox(&self, key: &Key) -> Option<Vec<String>> {
+        let Role::Probe(probe) = key.role else {
+            return None;
+        };
+        let lines = sandbox::lines(probe.needs).into_iter();
+        needs_little(probe, self.words(key.name)).then(|| lines.map(str::to_owned).collect())
+    }
+
+    /// By file, then by line.
+    fn sort_defects(&mut self) {
+        let files = self.files;
+        self.defects.sort_by_key(|defect| {
+            let file = files.iter().position(|(path, _)| *path == defect.path);
+            (file, defect.line)
+        });
+    }
+
     fn assign(&mut self, assignment: Assignment) {
         let Some(key) = crate::file::keys::find(&assignment.entry.key) else {
             return;

@@ -66,14 +66,7 @@ pub(crate) fn load(
     }
     let mut files = Vec::new();
     for (name, source) in sources {
-        let mut file = CheckFile {
-            name,
-            sources: vec![source.clone()],
-            source,
-            files: Vec::new(),
-            masked_by: None,
-            problems: Vec::new(),
-        };
+        let mut file = CheckFile::new(name, source);
         let directories = drop_ins.remove(&file.name).unwrap_or_default();
         tell(Step::Look(&file.source));
         match read(root, stage, trust, &file.source) {
@@ -136,6 +129,18 @@ fn names(
 }
 
 impl CheckFile {
+    /// One of which nothing was read yet.
+    fn new(name: OsString, source: PathBuf) -> Self {
+        Self {
+            name,
+            sources: vec![source.clone()],
+            source,
+            files: Vec::new(),
+            masked_by: None,
+            problems: Vec::new(),
+        }
+    }
+
     fn problem(&mut self, path: PathBuf, text: String) {
         let line = None;
         self.problems.push(Warning { path, line, text });

@@ -59,23 +59,9 @@ impl Value {
 
     /// The words of a value; or what would be right.
     pub(crate) fn words(self, value: &str) -> Result<Vec<String>, String> {
-        let one = |ok: bool, allowed: &str| {
-            if !ok {
-                return Err(format!("'{}' is not {allowed}", shown(value)));
-            }
-            check_specifiers(value).map(|()| vec![value.to_owned()])
-        };
         match self {
             Self::Command => check_command(value).map(|()| vec![value.to_owned()]),
-            Self::OneOf(words) => {
-                let word = words.iter().find(|(word, _)| *word == value);
-                word.map(|(_, meaning)| vec![(*meaning).to_owned()])
-                    .ok_or_else(|| {
-                        let words: Vec<String> =
-                            words.iter().map(|(word, _)| format!("'{word}'")).collect();
-                        format!("'{}' is not {}", shown(value), words.join(" or "))
-                    })
-            }
+            Self::OneOf(words) => one_of(words, value).map(|meaning| vec![meaning]),
             Self::Only(wanted) => match boolean(value) {
                 Some(given) if given == wanted => Ok(Vec::new()),
                 Some(_) | None => Err(format!(
@@ -106,41 +92,70 @@ impl Value {
                 check_specifiers(value)?;
                 Ok(value.split_whitespace().map(str::to_owned).collect())
             }
-            Self::Path => one(
-                value.starts_with(['/', '%']) && !value.split('/').any(|part| part == ".."),
-                "an absolute path",
-            ),
-            Self::Address => one(
-                is_address(value),
-                "HOST:PORT, '[IPV6]:PORT' or 'unix:/path/of/socket'",
-            ),
-            Self::Url => one(
-                is_url(value),
-                "a URL such as 'http://localhost:8080/healthz' or 'https://…'",
-            ),
-            Self::Status => one(
-                value.split(',').all(is_status),
-                "a list of status codes such as '200,204' or '2xx'",
-            ),
-            Self::Header => one(
-                value.split_once(':').is_some_and(|(name, _)| {
-                    !name.is_empty() && !name.contains(char::is_whitespace)
-                }) && !value.contains(|c: char| c.is_control() && c != '\t'),
-                "a header such as 'Content-Type: text/html'",
-            ),
             Self::Amount => amount(value).map(|amount| vec![amount]).ok_or_else(|| {
                 format!(
                     "'{}' is not an amount such as '10%', '500M' or '2G'",
                     shown(value)
                 )
             }),
-            Self::User => one(
+            Self::Path
+            | Self::Address
+            | Self::Url
+            | Self::Status
+            | Self::Header
+            | Self::User
+            | Self::Text => {
+                let (ok, allowed) = self.as_it_is(value);
+                if !ok {
+                    return Err(format!("'{}' is not {allowed}", shown(value)));
+                }
+                check_specifiers(value).map(|()| vec![value.to_owned()])
+            }
+        }
+    }
+
+    /// Whether a value that is one word as it is may be so, and what is allowed.
+    fn as_it_is(self, value: &str) -> (bool, &'static str) {
+        match self {
+            Self::Path => (
+                value.starts_with(['/', '%']) && !value.split('/').any(|part| part == ".."),
+                "an absolute path",
+            ),
+            Self::Address => (
+                is_address(value),
+                "HOST:PORT, '[IPV6]:PORT' or 'unix:/path/of/socket'",
+            ),
+            Self::Url => (
+                is_url(value),
+                "a URL such as 'http://localhost:8080/healthz' or 'https://…'",
+            ),
+            Self::Status => (
+                value.split(',').all(is_status),
+                "a list of status codes such as '200,204' or '2xx'",
+            ),
+            Self::Header => (
+                value.split_once(':').is_some_and(|(name, _)| {
+                    !name.is_empty() && !name.contains(char::is_whitespace)
+                }) && !value.contains(|c: char| c.is_control() && c != '\t'),
+                "a header such as 'Content-Type: text/html'",
+            ),
+            Self::User => (
                 is_user(value),
                 "the name or number of one user, such as 'root'",
             ),
-            Self::Text => one(true, ""),
+            _ => (true, "any text"),
         }
     }
+}
+
+/// What one of these words means.
+fn one_of(words: &[(&str, &str)], value: &str) -> Result<String, String> {
+    let word = words.iter().find(|(word, _)| *word == value);
+    word.map(|(_, meaning)| (*meaning).to_owned())
+        .ok_or_else(|| {
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("'{word}'")).collect();
+            format!("'{}' is not {}", shown(value), words.join(" or "))
+        })
 }
 
 /// Whether there is such a user is seen when the check runs: services bring users of their own.
