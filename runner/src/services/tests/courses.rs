@@ -153,6 +153,18 @@ fn an_orderly_shutdown_before_the_verdict_is_no_death_until_it_is_a_habit() {
 }
 
 #[test]
+fn a_boot_that_failed_did_not_die() {
+    let mut world = World::updated(&[1, 2]);
+    world.disk.content().is_stuck = true;
+    assert_eq!(world.boot(&["web"]), Next::Unhealthy);
+    world.disk.content().is_stuck = false;
+    world.begin();
+    world.done();
+    assert_eq!(world.arm(), Went::On, "somebody may have repaired it");
+    assert_eq!(world.done(), [""; 0]);
+}
+
+#[test]
 fn a_good_one_must_die_three_times() {
     let mut world = World::updated(&[1, 2]);
     assert_eq!(world.boot(&[]), Next::Healthy);
@@ -228,6 +240,30 @@ fn a_fall_back_of_a_good_one_needs_to_be_written_down() {
     world.break_var();
     follow(&mut machine, &["web"]);
     assert_eq!((world.done(), world.next()), (vec![], "2".to_owned()));
+    // From one that was never healthy, also without: it limits itself.
+    let mut world = World::updated(&[1, 2]);
+    world.begin_with(1);
+    world.kernel_line("health-checker.boot=fallback");
+    let mut machine = world.machine();
+    world.done();
+    world.break_var();
+    follow(&mut machine, &["web"]);
+    assert_eq!(world.done(), ["snapshot 2 to snapshot 1, not written down"]);
+}
+
+#[test]
+fn the_fail_safe_reboots_where_only_that_was_left() {
+    let world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    // It was never queued, and what was gone back to is nowhere else to go back to.
+    runtime::remove(&world.root(), runtime::REBOOT);
+    let mut machine = world.machine();
+    machine.state.known_good.clear();
+    machine.store.save(&machine.state).unwrap();
+    world.disk.content().marked.clear();
+    world.done();
+    assert_eq!(world.fail_safe(), Went::Reboots);
+    assert_eq!((world.done(), world.next()), (vec![], "1".to_owned()));
 }
 
 #[test]

@@ -140,6 +140,21 @@ fn a_boot_loader_that_could_not_be_told_is_told_by_the_next_boot() {
 }
 
 #[test]
+fn nothing_is_planned_where_it_could_not_be_gone_back_from() {
+    let world = World::with(&[1]);
+    world.disk.content().all.push(Deployment::numbered(2));
+    world.disk.content().next = Some(Deployment::numbered(2));
+    world.disk.content().offer = Some(Offer {
+        entry: "snap-2.conf".to_owned(),
+        good: "snap-1.conf".to_owned(),
+        tries_left: Some(3),
+    });
+    // 1 was never healthy.
+    world.shut_down();
+    assert_eq!((world.state().trial, world.look().one_shot), (None, None));
+}
+
+#[test]
 fn looking_at_a_trial_changes_nothing() {
     let mut world = planned(2);
     world.tried();
