@@ -3,5 +3,6 @@
 
 mod courses;
 mod invariants;
+mod others;
 mod trials;
 mod world;
