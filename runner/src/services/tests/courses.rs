@@ -7,7 +7,7 @@ use crate::course::Course;
 use crate::machine::Machine;
 use crate::model::deployment::Deployment;
 use crate::model::facts::{Action, Verdict};
-use crate::model::finding::{Next, Stage};
+use crate::model::finding::{Finding, Next, Stage};
 use crate::model::report::Report;
 use crate::state::incident::Progress;
 use crate::state::runtime;
@@ -69,7 +69,12 @@ fn a_good_one_is_restarted_rebooted_and_then_goes_back() {
     world.begin();
     world.configure("[Escalation]\nKnownGoodSnapshot=restart reboot rollback stop\n");
     // Restarted first, in the same boot.
-    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    world.arm();
+    let mut machine = world.machine();
+    assert_eq!(follow(&mut machine, &["web"]), Next::RestartServices);
+    assert_eq!(world.went(), Went::On);
+    assert_eq!(follow(&mut machine, &["web"]), Next::Rebooting);
+    assert_eq!(world.went(), Went::Reboots);
     world.begin();
     assert_eq!(world.fails_always(&["web"]), ["2", "1"]);
     let incident = world.state().incident.unwrap();
@@ -164,6 +169,45 @@ fn a_boot_that_failed_did_not_die() {
 }
 
 #[test]
+fn a_degraded_boot_counts_as_healthy() {
+    let world = World::updated(&[1, 2]);
+    world.arm();
+    let degraded = Finding {
+        verdict: Verdict::Degraded,
+        ..finding(&["disk"])
+    };
+    assert_eq!(world.judge_as(&degraded), Next::Healthy);
+    assert!(world.state().is_known_good(&Deployment::numbered(2)));
+}
+
+#[test]
+fn what_the_configuration_does_not_have_is_not_done() {
+    let world = World::updated(&[1, 2]);
+    world.configure("[Escalation]\nNewSnapshot=stop\n");
+    world.done();
+    assert_eq!(world.boot(&["web"]), Next::Unhealthy);
+    assert_eq!((world.done(), world.next()), (vec![], "2".to_owned()));
+    let steps = world.state().incident.unwrap().steps;
+    assert_eq!(steps.len(), 1);
+    assert_eq!(steps[0].action, Action::Stop);
+}
+
+#[test]
+fn a_container_is_left_alone_unless_it_is_allowed() {
+    for (allowed, next) in [("no", "2"), ("yes", "1")] {
+        let world = World::updated(&[1, 2]);
+        world.configure(&format!("[Boot]\nActInContainer={allowed}\n"));
+        world.write("/run/systemd/container", "systemd-nspawn");
+        let before = world.state();
+        world.boot(&["web"]);
+        assert_eq!(world.next(), next, "{allowed}");
+        if allowed == "no" {
+            assert_eq!(world.state(), before, "it may be that of the host");
+        }
+    }
+}
+
+#[test]
 fn a_good_one_must_die_three_times() {
     let mut world = World::updated(&[1, 2]);
     assert_eq!(world.boot(&[]), Next::Healthy);
@@ -193,8 +237,18 @@ fn half_a_rollback_is_finished_by_the_next_boot() {
     machine.store.save(&machine.state).unwrap();
     world.begin_with(2);
     assert_eq!(world.arm(), Went::Reboots);
-    let incident = world.state().incident.unwrap();
-    assert_eq!(incident.step(Action::Rollback).unwrap().attempts, 2);
+    let attempts = |world: &World| world.state().incident.unwrap().steps[0].attempts;
+    assert_eq!(attempts(&world), 2);
+    // Not for ever: three times in all.
+    for left in [Went::Reboots, Went::On] {
+        let mut machine = world.machine();
+        let incident = machine.state.incident.as_mut().unwrap();
+        incident.finish(Action::Rollback, Progress::Intended, vec![]);
+        machine.store.save(&machine.state).unwrap();
+        world.begin_with(2);
+        assert_eq!(world.arm(), left);
+    }
+    assert_eq!(attempts(&world), 3);
 }
 
 #[test]
@@ -263,6 +317,9 @@ fn without_anything_to_go_back_to_it_is_only_reported() {
     );
     let mut machine = Machine::with(&world.root(), world.key(), Vec::new(), Ok(None));
     machine.judged_before = false;
+    assert!(machine.state.open_incident().is_some());
     assert_eq!(follow(&mut machine, &[]), Next::Healthy);
+    let incident = world.state().incident.unwrap();
+    assert!(!incident.is_open() && incident.failed.len() == 1);
     assert_eq!(world.went(), Went::On);
 }

@@ -26,12 +26,27 @@ fn what_the_boot_loader_did_for_one_boot_becomes_lasting() {
     assert_eq!(world.next(), "1");
     let state = world.state();
     assert_eq!(state.bad[0].deployment, Deployment::numbered(2));
+    let died = &state.history[1];
+    assert_eq!(
+        (died.verdict, &died.deployment),
+        (Verdict::Unknown, &Some(Deployment::numbered(2)))
+    );
     let failed = state.incident.unwrap().failed;
     assert!(
         failed
             .iter()
             .any(|check| check.message.contains("snapshot 2 died 1 time"))
     );
+}
+
+#[test]
+fn a_fall_back_that_only_the_boot_loader_tells_of_becomes_lasting_too() {
+    let mut world = World::updated(&[1, 2]);
+    world.begin_with(1);
+    world.disk.content().look.fell_back = true;
+    world.done();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.done()[0], "snapshot 2 to snapshot 1");
 }
 
 #[test]
@@ -104,6 +119,24 @@ fn what_the_initrd_did_is_a_rollback_like_any_other() {
         world.disk.content().rescues.is_empty(),
         "they may act again"
     );
+}
+
+#[test]
+fn what_the_initrd_did_is_not_forgotten_before_it_is_written_down() {
+    let mut world = World::updated(&[1, 2]);
+    world.update_to(&Deployment::numbered(1));
+    world.disk.content().rescues.push(Rescue {
+        boot_id: "initrd".to_owned(),
+        label: "snapshot 2".to_owned(),
+        from: Some(Deployment::numbered(2)),
+        to: Some(Deployment::numbered(1)),
+        who: Author::Initrd,
+        reason: "no root file system".to_owned(),
+    });
+    let mut machine = world.machine();
+    world.break_var();
+    assert_eq!(follow(&mut machine, &[]), Next::Healthy);
+    assert_eq!(world.disk.content().rescues.len(), 1);
 }
 
 #[test]

@@ -68,7 +68,11 @@ fn a_new_one_is_planned_at_the_shutdown_and_taken_when_it_is_healthy() {
     world.tried();
     assert_eq!(world.boot(&[]), Next::Healthy);
     assert_eq!(world.look().default.as_deref(), Some("snap-2.conf"));
-    assert_eq!(world.state().trial, None);
+    let state = world.state();
+    assert_eq!(state.trial, None);
+    // What it is booted with, for a rollback that cannot look.
+    let entry = state.entry_of(&Deployment::numbered(2));
+    assert_eq!(entry, Some("snap-2.conf"));
 }
 
 #[test]
@@ -152,6 +156,16 @@ fn nothing_is_planned_where_it_could_not_be_gone_back_from() {
     // 1 was never healthy.
     world.shut_down();
     assert_eq!((world.state().trial, world.look().one_shot), (None, None));
+}
+
+#[test]
+fn where_nothing_may_be_done_it_is_as_if_there_had_been_no_trial() {
+    let mut world = planned(1);
+    world.tried();
+    world.kernel_line("health-checker.action=report");
+    assert_eq!(world.boot(&["web"]), Next::Unhealthy);
+    assert_eq!(world.state().trial, None);
+    assert_eq!(world.look().default.as_deref(), Some("snap-2.conf"));
 }
 
 #[test]

@@ -136,6 +136,11 @@ impl World {
 
     /// The boot is judged: these required checks failed. Restarting services does not help.
     pub fn judge(&self, failed: &[&str]) -> Next {
+        self.judge_as(&finding(failed))
+    }
+
+    /// The boot was found to be this.
+    pub fn judge_as(&self, finding: &Finding) -> Next {
         let mut machine = self.machine();
         machine.ask_boot_loader();
         let restraint = machine.restraint();
@@ -147,9 +152,8 @@ impl World {
             restraint,
             stage: Stage::System,
         };
-        let finding = finding(failed);
-        match course.follow(&finding).unwrap() {
-            Next::RestartServices => course.follow(&finding).unwrap(),
+        match course.follow(finding).unwrap() {
+            Next::RestartServices => course.follow(finding).unwrap(),
             next => next,
         }
     }
