@@ -1,7 +1,7 @@
 //! What is said of a file beside the checks: it is none, or something is wrong with it.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::syntax::text::printable;
 
@@ -36,6 +36,25 @@ pub struct Warning {
     pub text: String,
 }
 
+impl Warning {
+    /// About a whole file or directory.
+    pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            line: None,
+            text: text.into(),
+        }
+    }
+
+    /// About one line of a file.
+    pub fn at(path: impl Into<PathBuf>, line: u32, text: impl Into<String>) -> Self {
+        Self {
+            line: Some(line),
+            ..Self::new(path, text)
+        }
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", printable(&self.path.to_string_lossy()))?;
@@ -43,14 +62,5 @@ impl fmt::Display for Warning {
             write!(f, ":{line}")?;
         }
         write!(f, ": {}", self.text)
-    }
-}
-
-/// Something that is wrong in one line of a file.
-pub(crate) fn warning(path: &Path, line: u32, text: String) -> Warning {
-    Warning {
-        path: path.to_owned(),
-        line: Some(line),
-        text,
     }
 }

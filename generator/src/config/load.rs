@@ -46,7 +46,6 @@ pub(crate) fn load_for(
     let mut files = Vec::new();
     for path in main.into_iter().chain(drop_ins) {
         look(&path);
-        let line = None;
         match read(root, stage, trust, &path) {
             FileContent::Text(text, problem) => {
                 files.push((path, text));
@@ -55,7 +54,7 @@ pub(crate) fn load_for(
             FileContent::Mask(_) => {}
             FileContent::Broken(text) | FileContent::NotYet(text) => {
                 let text = text.replacen("is not run", "does not count", 1);
-                errors.push(Warning { path, line, text });
+                errors.push(Warning::new(path, text));
             }
         }
     }
@@ -78,11 +77,8 @@ fn drop_ins(
         look(&directory);
         let (names, problem) = entries(root, stage, &directory);
         if let Some(error) = problem {
-            errors.push(Warning {
-                path: directory.clone(),
-                line: None,
-                text: format!("cannot read the directory: {error}; its drop-ins are lost"),
-            });
+            let text = format!("cannot read the directory: {error}; its drop-ins are lost");
+            errors.push(Warning::new(directory.clone(), text));
         }
         for file_name in names {
             let path = directory.join(&file_name);

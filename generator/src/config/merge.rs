@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::{Choice, OPTIONS, SECTIONS};
 use super::{Config, Place};
-use crate::finding::warning;
+use crate::finding::Warning;
 use crate::syntax::parse::{Entry, parse, shown};
 use crate::syntax::suggest::suggestion;
 
@@ -51,7 +51,7 @@ impl Config {
         errors.sort_by_key(|(line, _)| *line);
         let errors = errors
             .into_iter()
-            .map(|(line, text)| warning(path, line, text));
+            .map(|(line, text)| Warning::at(path, line, text));
         self.errors.extend(errors);
     }
 

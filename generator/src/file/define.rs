@@ -11,7 +11,7 @@ use crate::file::keys::{KEYS, Key, Needs, ProbeCommand, Role, options};
 use crate::file::sandbox;
 use crate::file::sections::{Assignment, Sections, merge};
 use crate::files::name;
-use crate::finding::{Warning, warning};
+use crate::finding::Warning;
 use crate::settings::{STABLE, Settings};
 use crate::syntax::command_words::has_semicolon;
 use crate::syntax::parse::ends_in_backslash;
@@ -179,7 +179,7 @@ impl Keys<'_> {
             .files
             .get(at.file)
             .map_or(Path::new(""), |(path, _)| path.as_path());
-        self.defects.push(warning(path, at.entry.line, text));
+        self.defects.push(Warning::at(path, at.entry.line, text));
     }
 
     fn validate(&mut self) {

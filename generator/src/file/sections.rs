@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use crate::file::keys;
 use crate::finding::Warning;
-use crate::finding::warning;
 use crate::syntax::parse::{Entry, parse, shown};
 use crate::syntax::suggest::suggestion;
 
@@ -53,7 +52,7 @@ pub(crate) fn merge(files: &[(PathBuf, String)]) -> Sections {
         let parsed = parse(text);
         let problems = parsed.problems.into_iter();
         let mut defects: Vec<Warning> = problems
-            .map(|problem| warning(path, problem.line, problem.text))
+            .map(|problem| Warning::at(path, problem.line, problem.text))
             .collect();
         for (section, line) in &parsed.sections {
             if !SECTIONS.contains(&section.as_str()) && !section.starts_with("X-") {
@@ -63,13 +62,13 @@ pub(crate) fn merge(files: &[(PathBuf, String)]) -> Sections {
                     shown(section),
                     suggestion(section, SECTIONS.into_iter(), bracketed)
                 );
-                defects.push(warning(path, *line, text));
+                defects.push(Warning::at(path, *line, text));
             }
         }
         for entry in parsed.entries {
             let line = entry.line;
             if let Err(text) = sections.take(file, entry) {
-                defects.push(warning(path, line, text));
+                defects.push(Warning::at(path, line, text));
             }
         }
         defects.sort_by_key(|defect| defect.line);

@@ -124,7 +124,7 @@ impl Search<'_> {
                 Origin::Vendor.directory(),
                 check.name
             );
-            check.defects.push(warning(check.source.clone(), text));
+            check.defects.push(Warning::new(check.source.clone(), text));
         }
         self.tell_check(check, file_name, tell);
     }
@@ -148,11 +148,11 @@ impl Search<'_> {
         let (names, problem) = entries(self.root, self.stage, directory);
         if let Some(error) = problem {
             let text = format!("cannot read the directory: {error}; its plugins are not checked");
-            tell(Step::Warning(warning(directory.to_owned(), text)));
+            tell(Step::Warning(Warning::new(directory.to_owned(), text)));
         }
         if let Some(text) = self.trust.problem(self.root, directory) {
             let text = text.replacen("is not run", "its plugins are not run", 1);
-            tell(Step::Warning(warning(directory.to_owned(), text)));
+            tell(Step::Warning(Warning::new(directory.to_owned(), text)));
         }
         for file_name in names {
             let path = directory.join(&file_name);
@@ -161,7 +161,7 @@ impl Search<'_> {
                 Examined::Ignored(reason) => tell(Step::Ignored(Ignored { path, reason })),
                 Examined::Check(mut check, problem) => {
                     if let Some(text) = problem {
-                        tell(Step::Warning(warning(path, text)));
+                        tell(Step::Warning(Warning::new(path, text)));
                     }
                     check.settings = self.config.settings();
                     if let Some(settings) = self.settings.get_mut(&file_name) {
@@ -202,7 +202,7 @@ impl Search<'_> {
             }
             if !check.masked && check.defects.is_empty() {
                 let text = format!("{missing} that it could be the settings of");
-                check.defects.push(warning(check.source.clone(), text));
+                check.defects.push(Warning::new(check.source.clone(), text));
             }
             self.tell_check(check, file_name, tell);
         }
@@ -221,7 +221,7 @@ impl Search<'_> {
                     "is not checked: it has the same unit name as '{}'; rename one of the two",
                     name::readable(first)
                 );
-                tell(Step::Warning(warning(check.source, text)));
+                tell(Step::Warning(Warning::new(check.source, text)));
             }
             return;
         }
@@ -274,15 +274,7 @@ fn fail_cycles(found: &mut [(OsString, Definition)]) {
         if let Some(cycle) = cycle {
             let check = &mut definition.check;
             let text = format!("is part of an ordering cycle: {cycle}; take one of these back");
-            check.defects.push(warning(check.source.clone(), text));
+            check.defects.push(Warning::new(check.source.clone(), text));
         }
-    }
-}
-
-fn warning(path: PathBuf, text: String) -> Warning {
-    Warning {
-        path,
-        line: None,
-        text,
     }
 }

@@ -110,11 +110,7 @@ fn names(
 ) -> Vec<OsString> {
     tell(Step::Look(directory));
     let mut warn = |text| {
-        tell(Step::Warning(Warning {
-            path: directory.to_owned(),
-            line: None,
-            text,
-        }));
+        tell(Step::Warning(Warning::new(directory, text)));
     };
     let (names, problem) = entries(root, stage, directory);
     if let Some(error) = problem {
@@ -142,8 +138,7 @@ impl CheckFile {
     }
 
     fn problem(&mut self, path: PathBuf, text: String) {
-        let line = None;
-        self.problems.push(Warning { path, line, text });
+        self.problems.push(Warning::new(path, text));
     }
 
     /// Drop-ins are sorted by their file names, whatever directory they are in.

@@ -163,11 +163,7 @@ impl Check {
         self.link = None;
         self.masked = false;
         self.masked_by = None;
-        self.defects.push(Warning {
-            path: self.source.clone(),
-            line: None,
-            text,
-        });
+        self.defects.push(Warning::new(self.source.clone(), text));
     }
 }
 

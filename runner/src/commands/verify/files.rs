@@ -111,11 +111,9 @@ pub fn outside(root: &Root, found: &Found, path: &Path) -> Outside {
         (None, _) | (Some(_), _) => None,
     };
     let path = path.to_owned();
-    check.defects.extend(defect.map(|text| Warning {
-        path,
-        line: None,
-        text,
-    }));
+    check
+        .defects
+        .extend(defect.map(|text| Warning::new(path, text)));
     match check.exec {
         Some(_) => Outside::Check(Box::new(check)),
         None => Outside::Settings(Box::new(check)),
