@@ -38,6 +38,8 @@ pub struct Content {
     pub is_stuck: bool,
     /// The boot loader cannot be told anything.
     pub is_deaf: bool,
+    /// The boot loader cannot be told what is good.
+    pub is_forgetful: bool,
     /// The state, to see what was written down before anything was done.
     pub state: PathBuf,
 }
@@ -107,7 +109,7 @@ impl Deployments for Memory {
         &self,
         from: &Deployment,
         to: &Deployment,
-        _: Option<&str>,
+        entry: Option<&str>,
         _: Tools,
         tick: &dyn Fn(),
     ) -> Result<Vec<String>> {
@@ -123,7 +125,8 @@ impl Deployments for Memory {
             true => "",
             false => ", not written down",
         };
-        self.note(format!("{from} to {to}{written}"));
+        let entry = entry.map_or_else(String::new, |entry| format!(" by {entry}"));
+        self.note(format!("{from} to {to}{entry}{written}"));
         self.disk.content().next = Some(to.clone());
         Ok(vec!["by memory".to_owned()])
     }
@@ -133,6 +136,9 @@ impl Deployments for Memory {
     }
 
     fn mark_good(&self, bad: &[Deployment]) -> Result<()> {
+        if self.disk.content().is_forgetful {
+            bail!("the boot loader is forgetful");
+        }
         let bad: Vec<&str> = bad.iter().map(Deployment::name).collect();
         self.note(format!("{} good, bad: {bad:?}", self.booted));
         Ok(())

@@ -286,6 +286,15 @@ fn an_interrupted_rollback_is_finished_at_most_twice_and_a_done_one_never_repeat
 }
 
 #[test]
+fn what_is_tried_again_belongs_to_the_boot_that_tries_it() {
+    let mut incident = Incident::new(&boot(1), None);
+    incident.intend(Action::Rollback, &boot(1), Some(&snapshot(1)));
+    incident.intend(Action::Rollback, &boot(2), Some(&snapshot(1)));
+    assert!(incident.unfinished(&boot(2)).is_some());
+    assert!(incident.unfinished(&boot(1)).is_none());
+}
+
+#[test]
 fn a_failed_rollback_is_not_tried_again_in_the_same_boot() {
     let mut state = State::default();
     let incident = state.incident_for(&boot(1), None);

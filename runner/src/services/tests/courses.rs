@@ -9,6 +9,7 @@ use crate::model::deployment::Deployment;
 use crate::model::facts::{Action, Verdict};
 use crate::model::finding::{Finding, Next, Stage};
 use crate::model::report::Report;
+use crate::services::arm;
 use crate::state::incident::Progress;
 use crate::state::runtime;
 
@@ -141,7 +142,9 @@ fn tries_count_boots_that_failed_and_boots_that_died() {
 #[test]
 fn an_orderly_shutdown_before_the_verdict_is_no_death_until_it_is_a_habit() {
     let mut world = World::updated(&[1, 2]);
+    let mut last = world.key();
     for _ in 0..5 {
+        last = world.key();
         assert_eq!(world.arm(), Went::On);
         world.shut_down();
         world.begin();
@@ -149,6 +152,9 @@ fn an_orderly_shutdown_before_the_verdict_is_no_death_until_it_is_a_habit() {
     assert_eq!(world.arm(), Went::Reboots);
     assert_eq!(world.next(), "1");
     let failed = &world.state().incident.unwrap().failed[0];
+    // Where to look is the last of them, not this boot.
+    assert_ne!(failed.boot, world.key());
+    assert_eq!(failed.boot, last);
     assert!(
         failed.message.contains("shut down 5 times"),
         "{}",
@@ -205,6 +211,26 @@ fn a_container_is_left_alone_unless_it_is_allowed() {
             assert_eq!(world.state(), before, "it may be that of the host");
         }
     }
+}
+
+#[test]
+fn a_boot_that_nobody_wants_judged_did_not_die() {
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.arm(), Went::On);
+    arm::forget(&world.root()).unwrap();
+    world.begin();
+    assert_eq!(world.arm(), Went::On);
+    assert_eq!(world.state().attempts.len(), 1);
+}
+
+#[test]
+fn after_a_soft_reboot_it_is_judged_again() {
+    let mut world = World::updated(&[1, 2]);
+    world.configure("[Escalation]\nNewSnapshot=stop\n");
+    assert_eq!(world.boot(&["web"]), Next::Unhealthy);
+    world.configure("");
+    world.soft_reboot();
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
 }
 
 #[test]

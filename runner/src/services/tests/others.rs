@@ -50,6 +50,17 @@ fn a_fall_back_that_only_the_boot_loader_tells_of_becomes_lasting_too() {
 }
 
 #[test]
+fn the_fail_safe_asks_the_boot_loader_too() {
+    let mut world = World::updated(&[1, 2]);
+    world.begin_with(1);
+    world.disk.content().look.fell_back = true;
+    world.done();
+    world.arm();
+    world.fail_safe();
+    assert_eq!(world.done()[0], "snapshot 2 to snapshot 1");
+}
+
+#[test]
 fn what_is_lasting_already_is_not_made_so_again() {
     let mut world = World::updated(&[1, 2]);
     world.update_to(&Deployment::numbered(1));

@@ -9,6 +9,7 @@ use crate::model::loader::{Look, Offer};
 fn planned(tries: u32) -> World {
     let world = World::with(&[1]);
     world.configure(&format!("[Escalation]\nTries={tries}\n"));
+    world.disk.content().look.booted = Some("snap-1.conf".to_owned());
     assert_eq!(world.boot(&[]), Next::Healthy);
     {
         let mut content = world.disk.content();
@@ -82,7 +83,7 @@ fn one_that_dies_is_gone_back_from() {
     world.goes_on();
     world.done();
     assert_eq!(world.boot(&[]), Next::Healthy);
-    assert_eq!(world.done()[0], "snapshot 2 to snapshot 1");
+    assert_eq!(world.done()[0], "snapshot 2 to snapshot 1 by snap-1.conf");
     let state = world.state();
     assert_eq!(state.bad[0].deployment, Deployment::numbered(2));
     assert_eq!((state.trial, world.next().as_str()), (None, "1"));
@@ -166,6 +167,43 @@ fn where_nothing_may_be_done_it_is_as_if_there_had_been_no_trial() {
     assert_eq!(world.boot(&["web"]), Next::Unhealthy);
     assert_eq!(world.state().trial, None);
     assert_eq!(world.look().default.as_deref(), Some("snap-2.conf"));
+}
+
+#[test]
+fn one_that_was_shut_down_once_and_then_dies_is_gone_back_from() {
+    let mut world = planned(1);
+    world.tried();
+    assert_eq!(world.arm(), Went::On);
+    world.shut_down();
+    assert_eq!(
+        world.look().one_shot.as_deref(),
+        Some("snap-2.conf"),
+        "it goes on"
+    );
+    world.tried();
+    world.goes_on();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!((world.state().trial, world.next().as_str()), (None, "1"));
+}
+
+#[test]
+fn a_trial_ends_also_where_the_boot_loader_does_not_learn_what_is_good() {
+    let mut world = planned(1);
+    world.tried();
+    world.disk.content().is_forgetful = true;
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert!(world.report().warnings[0].contains("does not know that snapshot 2 is good"));
+    assert_eq!(world.state().trial, None);
+}
+
+#[test]
+fn what_somebody_went_back_from_is_not_booted_once_more() {
+    let mut world = planned(1);
+    world.disk.content().next = Some(Deployment::numbered(1));
+    world.disk.content().offer = None;
+    world.begin();
+    world.shut_down();
+    assert_eq!((world.state().trial, world.look().one_shot), (None, None));
 }
 
 #[test]

@@ -99,6 +99,11 @@ impl World {
         let _ = fs::remove_dir_all(self.root().join("/run"));
     }
 
+    /// Userspace is started anew: `/run` stays.
+    pub fn soft_reboot(&mut self) {
+        self.boots += 1;
+    }
+
     /// A boot of what somebody else chose.
     pub fn begin_with(&mut self, number: u64) {
         self.begin();
