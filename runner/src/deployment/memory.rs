@@ -40,6 +40,8 @@ pub struct Content {
     pub is_deaf: bool,
     /// The boot loader cannot be told what is good.
     pub is_forgetful: bool,
+    /// How often the boot loader was told that a boot was judged.
+    pub judged: u32,
     /// The state, to see what was written down before anything was done.
     pub state: PathBuf,
 }
@@ -110,7 +112,7 @@ impl Deployments for Memory {
         from: &Deployment,
         to: &Deployment,
         entry: Option<&str>,
-        _: Tools,
+        tools: Tools,
         tick: &dyn Fn(),
     ) -> Result<Vec<String>> {
         tick();
@@ -126,12 +128,17 @@ impl Deployments for Memory {
             false => ", not written down",
         };
         let entry = entry.map_or_else(String::new, |entry| format!(" by {entry}"));
-        self.note(format!("{from} to {to}{entry}{written}"));
+        let without = match tools {
+            Tools::All => "",
+            Tools::WithoutBus => " without D-Bus",
+        };
+        self.note(format!("{from} to {to}{entry}{without}{written}"));
         self.disk.content().next = Some(to.clone());
         Ok(vec!["by memory".to_owned()])
     }
 
     fn mark_judged(&self, _: u32) -> Result<()> {
+        self.disk.content().judged += 1;
         Ok(())
     }
 

@@ -195,12 +195,15 @@ fn a_note_of_a_boot_that_could_not_write_is_taken_over_once() {
     let mut note = incident::Incident::new(&boot(1), Some(&snapshot(2)));
     note.record_failed(vec![failed(1, 2, "x")]);
     note.intend(Action::Rollback, &boot(1), Some(&snapshot(1)));
+    // What was there is kept.
+    let before = state.incident_for(&boot(0), None).clone();
     state.take_over(note.clone());
+    assert_eq!(state.past, [before]);
     assert_eq!(state.incident.as_ref(), Some(&note));
     assert_eq!(state.bad[0].deployment, snapshot(2));
     state.acknowledge();
     state.take_over(note);
-    assert_eq!((state.incident.clone(), state.past.len()), (None, 1));
+    assert_eq!((state.incident.clone(), state.past.len()), (None, 2));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::model::facts::{Action, Verdict};
 use crate::model::finding::{Finding, Next, Stage};
 use crate::model::report::Report;
 use crate::services::arm;
+use crate::state::KnownCheck;
 use crate::state::incident::Progress;
 use crate::state::runtime;
 
@@ -187,6 +188,21 @@ fn a_degraded_boot_counts_as_healthy() {
 }
 
 #[test]
+fn the_checks_of_a_healthy_boot_are_those_that_it_had() {
+    let world = World::updated(&[1, 2]);
+    let mut machine = world.machine();
+    machine.state.checks.push(KnownCheck {
+        name: "old".to_owned(),
+        unit: "health-check@old.service".to_owned(),
+        source: "/usr/libexec/health-checker/old".to_owned(),
+        mount: "/".to_owned(),
+    });
+    machine.store.save(&machine.state).unwrap();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.state().checks, []);
+}
+
+#[test]
 fn what_the_configuration_does_not_have_is_not_done() {
     let world = World::updated(&[1, 2]);
     world.configure("[Escalation]\nNewSnapshot=stop\n");
@@ -208,6 +224,7 @@ fn a_container_is_left_alone_unless_it_is_allowed() {
         world.boot(&["web"]);
         assert_eq!(world.next(), next, "{allowed}");
         if allowed == "no" {
+            world.judge(&[]);
             assert_eq!(world.state(), before, "it may be that of the host");
         }
     }
@@ -242,8 +259,11 @@ fn a_good_one_must_die_three_times() {
         assert_eq!(world.arm(), Went::On);
     }
     world.begin();
+    world.disk.content().judged = 0;
     assert_eq!(world.arm(), Went::Reboots);
     assert_eq!(world.next(), "1");
+    // Early in a boot nothing is judged: it may still be.
+    assert_eq!(world.disk.content().judged, 0);
     let state = world.state();
     let died = state
         .history

@@ -57,7 +57,7 @@ fn the_fail_safe_asks_the_boot_loader_too() {
     world.done();
     world.arm();
     world.fail_safe();
-    assert_eq!(world.done()[0], "snapshot 2 to snapshot 1");
+    assert_eq!(world.done()[0], "snapshot 2 to snapshot 1 without D-Bus");
 }
 
 #[test]
@@ -154,8 +154,14 @@ fn what_the_initrd_did_is_not_forgotten_before_it_is_written_down() {
 fn without_a_verdict_a_new_one_goes_back() {
     let world = World::updated(&[1, 2]);
     world.arm();
+    world.disk.content().judged = 0;
     assert_eq!(world.fail_safe(), Went::Reboots);
     assert_eq!(world.next(), "1");
+    assert_eq!(
+        world.disk.content().judged,
+        1,
+        "nothing is pending any more"
+    );
     assert_eq!(world.state().incident.unwrap().failed[0].name, "runner");
 }
 
@@ -171,7 +177,7 @@ fn the_fail_safe_finishes_what_was_begun_and_begins_nothing_else() {
     machine.store.save(&machine.state).unwrap();
     world.done();
     assert_eq!(world.fail_safe(), Went::Reboots);
-    assert_eq!(world.done(), ["snapshot 2 to snapshot 1"]);
+    assert_eq!(world.done(), ["snapshot 2 to snapshot 1 without D-Bus"]);
     let incident = world.state().incident.unwrap();
     assert_eq!((incident.steps.len(), incident.steps[0].attempts), (1, 1));
 }

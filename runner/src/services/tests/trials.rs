@@ -207,6 +207,18 @@ fn what_somebody_went_back_from_is_not_booted_once_more() {
 }
 
 #[test]
+fn a_healthy_boot_ends_nobody_elses_trial() {
+    let mut world = planned(1);
+    world.disk.content().next = Some(Deployment::numbered(1));
+    // The boot loader's partition cannot be read.
+    world.disk.content().look.entries.clear();
+    world.begin();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.look().default.as_deref(), Some("snap-1.conf"));
+    assert!(world.state().trial.is_some());
+}
+
+#[test]
 fn looking_at_a_trial_changes_nothing() {
     let mut world = planned(2);
     world.tried();
