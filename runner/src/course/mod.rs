@@ -98,6 +98,8 @@ impl Course<'_> {
         match begun {
             Action::None | Action::Restart => Ok(None),
             Action::Reboot | Action::Stop => self.act(begun, None),
+            // It was to stay here: that is decided again, and leads nowhere else.
+            Action::Rollback if self.machine.is_to_stay() => Ok(None),
             Action::Rollback => match self.machine.rollback_target() {
                 // Finished but for the reboot: the default is another one already.
                 None if !self.machine.is_default() => self.reboot(),

@@ -66,6 +66,13 @@ impl Machine {
         is_half.then(|| target.clone())
     }
 
+    /// Whether a rollback that was begun leads to where we are: the boot loader had fallen back to it.
+    pub fn is_to_stay(&self) -> bool {
+        let incident = self.state.open_incident();
+        let target = incident.and_then(|incident| incident.interrupted_target());
+        target.is_some() && target == self.booted()
+    }
+
     /// What is known of the booted deployment from before.
     pub fn standing(&self) -> Standing {
         if self

@@ -61,6 +61,25 @@ fn the_fail_safe_asks_the_boot_loader_too() {
 }
 
 #[test]
+fn a_fall_back_that_was_being_made_lasting_is_finished_and_goes_nowhere_else() {
+    let mut world = World::updated(&[1, 2, 3]);
+    world.begin_with(2);
+    world.kernel_line("health-checker.boot=fallback");
+    // The runner died between its intent and the rollback.
+    let mut machine = world.machine();
+    let key = world.key();
+    let incident = machine
+        .state
+        .incident_for(&key, Some(&Deployment::numbered(3)));
+    incident.intend(Action::Rollback, &key, Some(&world.booted));
+    machine.store.save(&machine.state).unwrap();
+    world.done();
+    world.fail_safe();
+    assert_eq!(world.done(), ["snapshot 3 to snapshot 2 without D-Bus"]);
+    assert_eq!(world.next(), "2");
+}
+
+#[test]
 fn what_is_lasting_already_is_not_made_so_again() {
     let mut world = World::updated(&[1, 2]);
     world.update_to(&Deployment::numbered(1));
