@@ -1,19 +1,14 @@
 //! Whole machines without a boot loader that knows us: everything that health-checker, its initrd hook and a watchdog can
-//! do by themselves. Each story is an update of a known good snapshot, and the exact boots that follow.
+//! do by themselves. Each story is an update of a known good snapshot, and the exact boots that follow. What gets as far as
+//! a decision needs no boot loader, and is booted in containers (`boot_modes`, `deadline`, `failsafe`, `killed`, `ladder`,
+//! `rescue`) and with the loaders.
 
 use crate::stories::{
-    LIMIT, always_failing, broken, broken_program, chosen_by_hand, cut_on_the_way_back,
-    decided_without_a_verdict, goes_on, is_undone, known_good, no_init, no_root,
-    reset_by_its_watchdog, undone, with_fail_points,
+    LIMIT, broken, chosen_by_hand, cut_on_the_way_back, goes_on, is_undone, known_good, no_init,
+    no_root, reset_by_its_watchdog, undone, with_fail_points,
 };
 use machine::vm::Ended::{PoweredOff, Reset};
 use machine::vm::{Loader, Run};
-
-#[test]
-fn boots_that_get_to_a_decision_by_themselves() {
-    let vm = known_good("decides", Loader::Direct);
-    decided_without_a_verdict(&vm, broken_program, |_| {});
-}
 
 #[test]
 fn boots_that_never_get_to_systemd_are_taken_back_by_the_initrd() {
@@ -67,9 +62,4 @@ fn good_updates_bad_updates_in_a_row_and_boots_by_hand() {
         assert_eq!(vm.default_snapshot().unwrap(), good);
     }
     chosen_by_hand(&vm, good);
-}
-
-#[test]
-fn what_always_fails_boots_a_bounded_number_of_times_and_stays_up() {
-    always_failing("fails", Loader::Direct);
 }

@@ -1,9 +1,9 @@
 //! Whole machines with GRUB: it counts boots that were never judged, and boots the last known good snapshot.
 
 use crate::stories::{
-    LIMIT, always_failing, broken, chosen_by_hand, cut_on_the_way_back, decided_without_a_verdict,
-    goes_on, is_undone, known_good, no_initrd, no_libc, no_program, no_root, reset_by_its_watchdog,
-    tries, undone, with_fail_points,
+    LIMIT, always_failing, broken, broken_program, chosen_by_hand, cut_on_the_way_back,
+    decided_without_a_verdict, goes_on, is_undone, known_good, no_initrd, no_libc, no_root,
+    reset_by_its_watchdog, tries, undone, with_fail_points,
 };
 use machine::vm::Ended::{Killed, Panic, PoweredOff, Reset};
 use machine::vm::{Loader, Vm, course};
@@ -80,7 +80,7 @@ fn power_cuts_on_the_way_back() {
 #[test]
 fn boots_that_get_to_a_decision_by_themselves() {
     let vm = known_good("grub-decides", Loader::Grub);
-    decided_without_a_verdict(&vm, no_program, |_| assert_told(&vm));
+    decided_without_a_verdict(&vm, broken_program, |_| assert_told(&vm));
 }
 
 #[test]
