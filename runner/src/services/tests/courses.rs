@@ -334,6 +334,21 @@ fn tries_are_granted_only_where_one_could_go_back_instead() {
     let incident = world.state().incident.unwrap();
     let steps: Vec<Action> = incident.steps.iter().map(|step| step.action).collect();
     assert!(!steps.contains(&Action::Reboot), "{steps:?}");
+    let world = World::updated(&[1, 2]);
+    world.configure("[Escalation]\nTries=3\nNewSnapshot=stop\n");
+    assert_eq!(world.boot(&["web"]), Next::Unhealthy);
+}
+
+#[test]
+fn what_is_healthy_again_is_not_called_bad() {
+    let mut world = World::updated(&[1, 2]);
+    assert_eq!(world.boot(&["web"]), Next::Rebooting);
+    // Somebody repaired it, and did not wait for the other one.
+    world.update_to(&Deployment::numbered(2));
+    world.done();
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.done(), ["snapshot 2 good, bad: []"]);
+    assert_eq!(world.state().bad, []);
 }
 
 #[test]

@@ -32,6 +32,8 @@ fn what_the_boot_loader_did_for_one_boot_becomes_lasting() {
         (Verdict::Unknown, &Some(Deployment::numbered(2)))
     );
     let failed = state.incident.unwrap().failed;
+    let last = failed.last().unwrap();
+    assert_eq!(last.deployment, Some(Deployment::numbered(2)));
     assert!(
         failed
             .iter()
@@ -167,6 +169,29 @@ fn what_the_initrd_did_is_not_forgotten_before_it_is_written_down() {
     world.break_var();
     assert_eq!(follow(&mut machine, &[]), Next::Healthy);
     assert_eq!(world.disk.content().rescues.len(), 1);
+}
+
+#[test]
+fn the_fail_safe_reboots_where_a_reboot_was_begun() {
+    let world = World::updated(&[1, 2]);
+    world.arm();
+    let mut machine = world.machine();
+    let key = world.key();
+    let incident = machine.state.incident_for(&key, Some(&world.booted));
+    incident.intend(Action::Reboot, &key, None);
+    machine.store.save(&machine.state).unwrap();
+    world.done();
+    assert_eq!(world.fail_safe(), Went::Reboots);
+    assert_eq!((world.done(), world.next()), (vec![], "2".to_owned()));
+}
+
+#[test]
+fn where_nothing_else_is_left_the_fail_safe_stops_services() {
+    let world = World::with(&[1]);
+    world.arm();
+    assert_eq!(world.fail_safe(), Went::On);
+    let incident = world.state().incident.unwrap();
+    assert!(incident.step(Action::Stop).is_some());
 }
 
 #[test]

@@ -157,6 +157,13 @@ fn nothing_is_planned_where_it_could_not_be_gone_back_from() {
     // 1 was never healthy.
     world.shut_down();
     assert_eq!((world.state().trial, world.look().one_shot), (None, None));
+    // It is, but nobody knows what the administrator wants.
+    world.disk.content().next = Some(Deployment::numbered(1));
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    world.disk.content().next = Some(Deployment::numbered(2));
+    world.configure("[Escalation]\nTries=many\n");
+    world.shut_down();
+    assert_eq!((world.state().trial, world.look().one_shot), (None, None));
 }
 
 #[test]
@@ -180,6 +187,7 @@ fn one_that_was_shut_down_once_and_then_dies_is_gone_back_from() {
         Some("snap-2.conf"),
         "it goes on"
     );
+    assert_eq!(world.state().trial.unwrap().tries_left, Some(2));
     world.tried();
     world.goes_on();
     assert_eq!(world.boot(&[]), Next::Healthy);
