@@ -57,10 +57,10 @@ impl Course<'_> {
                 }
                 Decision::Commit => return Ok(self.commit(finding)),
                 Decision::Report(why) => return Ok(self.report_only(finding, why)),
-                Decision::Restart => (Action::Restart, None),
-                Decision::Reboot => (Action::Reboot, None),
-                Decision::Rollback => (Action::Rollback, self.machine.rollback_target()),
-                Decision::Stop => (Action::Stop, None),
+                Decision::Act(Action::Rollback) => {
+                    (Action::Rollback, self.machine.rollback_target())
+                }
+                Decision::Act(action) => (action, None),
             };
             fail_point::reached("decided");
             if record == Record::Durable {
@@ -117,7 +117,7 @@ impl Course<'_> {
             fell_back: false,
             ..self.facts(finding, Record::Durable)
         };
-        decide(&facts) == Decision::Rollback
+        decide(&facts) == Decision::Act(Action::Rollback)
     }
 
     fn facts(&self, finding: &Finding, record: Record) -> Facts {

@@ -1,5 +1,7 @@
 //! The decision: one pure table from what is known to what is done. No files, no clock, no log, no bus.
 
+use crate::model::facts::Action;
+
 /// What the boot was judged to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
@@ -90,14 +92,8 @@ pub enum Decision {
     Commit,
     /// Only say what was found.
     Report(Why),
-    /// Restart failing services, run the failed checks again, judge again.
-    Restart,
-    /// Reboot into the same deployment.
-    Reboot,
-    /// Make a known good deployment the default and reboot into it.
-    Rollback,
-    /// Stop services and stay up.
-    Stop,
+    /// Take this step of the ladder.
+    Act(Action),
 }
 
 /// Why nothing but a report.
@@ -119,6 +115,7 @@ pub enum Why {
 /// needs its intent on disk first, and every step is there once in an incident (a reboot of a new deployment as often
 /// as `Tries=` says), so that the number of automatic reboots between two healthy boots is bounded.
 pub fn decide(facts: &Facts) -> Decision {
+    use Action::{Reboot, Restart, Rollback, Stop};
     use Availability::{Available, Spent};
     use Judged::{Bad, Good, Unjudged};
     use Record::{Durable, Impossible};
@@ -141,14 +138,14 @@ pub fn decide(facts: &Facts) -> Decision {
     };
     match (facts.record, facts.standing, ladder) {
         // record,   standing,       (restart,   reboot,    rollback,  stop     )
-        (Durable, New | KnownGood, (Available, _, _, _)) => Decision::Restart,
-        (Durable, New | KnownGood, (Spent, Available, _, _)) => Decision::Reboot,
-        (Durable, New | KnownGood, (Spent, Spent, Available, _)) => Decision::Rollback,
-        (Durable, New | KnownGood, (Spent, Spent, Spent, Available)) => Decision::Stop,
+        (Durable, New | KnownGood, (Available, _, _, _)) => Decision::Act(Restart),
+        (Durable, New | KnownGood, (Spent, Available, _, _)) => Decision::Act(Reboot),
+        (Durable, New | KnownGood, (Spent, Spent, Available, _)) => Decision::Act(Rollback),
+        (Durable, New | KnownGood, (Spent, Spent, Spent, Available)) => Decision::Act(Stop),
         (Durable, New | KnownGood, (Spent, Spent, Spent, Spent)) => {
             Decision::Report(Why::LadderEnds)
         }
-        (Impossible, New, (_, _, Available, _)) => Decision::Rollback,
+        (Impossible, New, (_, _, Available, _)) => Decision::Act(Rollback),
         (Impossible, New, (_, _, Spent, _)) => Decision::Report(Why::Unrecordable),
         (Impossible, KnownGood, (_, _, _, _)) => Decision::Report(Why::Unrecordable),
     }

@@ -55,7 +55,7 @@ fn all() -> Vec<Facts> {
 
 fn acts(decision: Decision) -> bool {
     match decision {
-        Decision::Restart | Decision::Reboot | Decision::Rollback | Decision::Stop => true,
+        Decision::Act(_) => true,
         Decision::Stay | Decision::Commit | Decision::Report(_) => false,
     }
 }
@@ -67,7 +67,8 @@ fn i1_nothing_is_done_without_a_durable_intent_except_the_rollback_of_a_new_snap
         .filter(|facts| facts.record == Record::Impossible)
     {
         let decision = decide(facts);
-        let exception = decision == Decision::Rollback && facts.standing == Standing::New;
+        let exception =
+            decision == Decision::Act(Action::Rollback) && facts.standing == Standing::New;
         assert!(!acts(decision) || exception, "{facts:?} -> {decision:?}");
     }
 }
@@ -76,10 +77,11 @@ fn i1_nothing_is_done_without_a_durable_intent_except_the_rollback_of_a_new_snap
 fn spent_steps_are_never_taken() {
     for facts in all() {
         let spent = match decide(&facts) {
-            Decision::Restart => facts.restart,
-            Decision::Reboot => facts.reboot,
-            Decision::Rollback => facts.rollback,
-            Decision::Stop => facts.stop,
+            Decision::Act(Action::Restart) => facts.restart,
+            Decision::Act(Action::Reboot) => facts.reboot,
+            Decision::Act(Action::Rollback) => facts.rollback,
+            Decision::Act(Action::Stop) => facts.stop,
+            Decision::Act(Action::None) => panic!("that is no step: {facts:?}"),
             Decision::Stay | Decision::Commit | Decision::Report(_) => Availability::Available,
         };
         assert_eq!(spent, Availability::Available, "{facts:?}");
@@ -180,10 +182,10 @@ fn with_no_step_left_there_is_only_a_report() {
 #[test]
 fn steps_are_taken_in_the_order_of_the_ladder() {
     let order = [
-        Decision::Restart,
-        Decision::Reboot,
-        Decision::Rollback,
-        Decision::Stop,
+        Decision::Act(Action::Restart),
+        Decision::Act(Action::Reboot),
+        Decision::Act(Action::Rollback),
+        Decision::Act(Action::Stop),
     ];
     for facts in all()
         .iter()
@@ -254,16 +256,16 @@ impl Course {
     fn reboots(mut self, standing: Standing, depth: u32) -> u32 {
         assert!(depth < 40, "the machine does not come to rest");
         match decide(&self.facts(standing)) {
-            Decision::Restart => {
+            Decision::Act(Action::Restart) => {
                 self.restarted = true;
                 self.reboots(standing, depth + 1)
             }
-            Decision::Reboot => {
+            Decision::Act(Action::Reboot) => {
                 self.rebooted = true;
                 self.failed += u32::from(standing == Standing::New);
                 1 + self.reboots(standing, depth + 1)
             }
-            Decision::Rollback => {
+            Decision::Act(Action::Rollback) => {
                 let cut = match self.cuts {
                     0 => 0,
                     cuts => {
@@ -276,7 +278,7 @@ impl Course {
                 self.rolled_back = true;
                 cut.max(1 + self.reboots(Standing::KnownGood, depth + 1))
             }
-            Decision::Stop | Decision::Report(Why::LadderEnds) => 0,
+            Decision::Act(Action::Stop) | Decision::Report(Why::LadderEnds) => 0,
             other => panic!("{other:?}"),
         }
     }
@@ -327,13 +329,31 @@ fn the_default_ladders() {
         cuts: 0,
     };
     let decision = |course: &Course, standing| decide(&course.facts(standing));
-    assert_eq!(decision(&course, Standing::New), Decision::Rollback);
-    assert_eq!(decision(&course, Standing::KnownGood), Decision::Restart);
+    assert_eq!(
+        decision(&course, Standing::New),
+        Decision::Act(Action::Rollback)
+    );
+    assert_eq!(
+        decision(&course, Standing::KnownGood),
+        Decision::Act(Action::Restart)
+    );
     course.restarted = true;
-    assert_eq!(decision(&course, Standing::KnownGood), Decision::Reboot);
+    assert_eq!(
+        decision(&course, Standing::KnownGood),
+        Decision::Act(Action::Reboot)
+    );
     course.rebooted = true;
-    assert_eq!(decision(&course, Standing::KnownGood), Decision::Rollback);
+    assert_eq!(
+        decision(&course, Standing::KnownGood),
+        Decision::Act(Action::Rollback)
+    );
     course.rolled_back = true;
-    assert_eq!(decision(&course, Standing::KnownGood), Decision::Stop);
-    assert_eq!(decision(&course, Standing::New), Decision::Stop);
+    assert_eq!(
+        decision(&course, Standing::KnownGood),
+        Decision::Act(Action::Stop)
+    );
+    assert_eq!(
+        decision(&course, Standing::New),
+        Decision::Act(Action::Stop)
+    );
 }
