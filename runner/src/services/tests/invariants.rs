@@ -125,6 +125,8 @@ fn i4_a_damaged_state_is_no_reason_to_act_and_what_is_left_is_used() {
         let world = World::updated(&[1, 2]);
         world.write("/var/lib/health-checker/state.json", damage);
         assert_eq!(world.boot(&[]), Next::Healthy, "{damage}");
+        let warnings = world.report().warnings;
+        assert!(warnings[0].contains("state.json"), "{warnings:?}");
         let world = World::updated(&[1, 2]);
         world.write("/var/lib/health-checker/state.json", damage);
         assert_eq!(world.boot(&["web"]), Next::Rebooting, "{damage}");
