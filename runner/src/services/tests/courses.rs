@@ -221,10 +221,12 @@ fn a_container_is_left_alone_unless_it_is_allowed() {
         world.configure(&format!("[Boot]\nActInContainer={allowed}\n"));
         world.write("/run/systemd/container", "systemd-nspawn");
         let before = world.state();
+        world.disk.content().judged = 0;
         world.boot(&["web"]);
         assert_eq!(world.next(), next, "{allowed}");
         if allowed == "no" {
             world.judge(&[]);
+            assert_eq!(world.disk.content().judged, 0, "the loader is the host's");
             assert_eq!(world.state(), before, "it may be that of the host");
         }
     }
