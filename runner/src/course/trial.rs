@@ -58,21 +58,17 @@ impl Course<'_> {
             return true;
         };
         let deployments = self.machine.deployments.as_ref();
-        let restored = deployments.map_or(Ok(false), |all| {
-            all.restore_default(&trial.entry, &trial.good)
-        });
+        let restored =
+            deployments.map_or(Ok(()), |all| all.restore_default(&trial.entry, &trial.good));
         match restored {
-            Ok(ours) => {
-                if ours {
-                    log::info!("boot loader: LoaderEntryDefault set to '{}'", trial.entry);
-                }
+            Ok(()) => {
                 self.machine.state.trial = None;
                 self.save()
             }
             Err(error) => {
                 self.warn(format!(
-                    "the boot loader goes on with '{}', and not with {deployment}: {error:#}; try 'bootctl set-default {}'",
-                    trial.good, trial.entry
+                    "the boot loader goes on with '{}', and not with {deployment}: {error:#}",
+                    trial.good
                 ));
                 false
             }

@@ -196,16 +196,15 @@ impl Deployments for Memory {
         Ok(())
     }
 
-    fn restore_default(&self, entry: &str, good: &str) -> Result<bool> {
+    fn restore_default(&self, entry: &str, good: &str) -> Result<()> {
         if self.disk.content().is_deaf {
             bail!("the boot loader is deaf");
         }
         let look = &mut self.disk.content().look;
-        let ours = look.default.as_deref() == Some(good);
-        if ours {
+        if look.default.as_deref() == Some(good) {
             look.default = Some(entry.to_owned());
         }
-        Ok(ours)
+        Ok(())
     }
 
     fn unset_one_shot(&self, _: &str) -> Result<()> {

@@ -93,8 +93,8 @@ pub trait Deployments: Debug + Send {
     /// Known good ones that are marked outside of our state, as far as they exist.
     fn marked_good(&self) -> Vec<Deployment>;
 
-    /// Writes down for programs that run where we cannot: which ones are good, and whether to go back at all. Gives what is
-    /// wrong, a sentence each.
+    /// Writes down for programs that run where we cannot (and for health-checker 1.x) which ones are good, and whether to go
+    /// back at all. Gives what is wrong, a sentence each.
     fn tell_rescue(&self, config: &Config, good: &[KnownGood]) -> Vec<String>;
 
     /// What these programs did since the last healthy boot, oldest first.
@@ -129,12 +129,12 @@ pub trait Deployments: Debug + Send {
         bail!("the boot loader tries nothing")
     }
 
-    /// All boots are by `entry` again. Whether it was so that the loader went on with `good`: otherwise nothing is done.
+    /// All boots are by `entry` again, if the loader went on with `good`: otherwise somebody chose what it does.
     ///
     /// # Errors
-    /// When it is not so.
-    fn restore_default(&self, _entry: &str, _good: &str) -> Result<bool> {
-        Ok(false)
+    /// When it is not so; the text says how to do it by hand.
+    fn restore_default(&self, _entry: &str, _good: &str) -> Result<()> {
+        Ok(())
     }
 
     /// The next boot is none by `entry` once more, if it was to be.

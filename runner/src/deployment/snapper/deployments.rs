@@ -123,8 +123,12 @@ impl Deployments for Snapshots {
         self.loader().set_one_shot(entry, good)
     }
 
-    fn restore_default(&self, entry: &str, good: &str) -> Result<bool> {
-        self.loader().restore_default(entry, good)
+    fn restore_default(&self, entry: &str, good: &str) -> Result<()> {
+        let restored = self.loader().restore_default(entry, good);
+        if restored.with_context(|| format!("try 'bootctl set-default {entry}'"))? {
+            log::info!("boot loader: LoaderEntryDefault set to '{entry}'");
+        }
+        Ok(())
     }
 
     fn unset_one_shot(&self, entry: &str) -> Result<()> {

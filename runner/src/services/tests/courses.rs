@@ -9,6 +9,7 @@ use crate::model::deployment::Deployment;
 use crate::model::facts::{Action, Verdict};
 use crate::model::finding::{Finding, Next, Stage};
 use crate::model::report::Report;
+use crate::model::run_files::Settled;
 use crate::services::arm;
 use crate::state::KnownCheck;
 use crate::state::incident::Progress;
@@ -190,16 +191,30 @@ fn a_degraded_boot_counts_as_healthy() {
 #[test]
 fn the_checks_of_a_healthy_boot_are_those_that_it_had() {
     let world = World::updated(&[1, 2]);
-    let mut machine = world.machine();
-    machine.state.checks.push(KnownCheck {
+    let old = KnownCheck {
         name: "old".to_owned(),
         unit: "health-check@old.service".to_owned(),
         source: "/usr/libexec/health-checker/old".to_owned(),
         mount: "/".to_owned(),
-    });
-    machine.store.save(&machine.state).unwrap();
+    };
+    world.with_state(|state| state.checks.push(old));
     assert_eq!(world.boot(&[]), Next::Healthy);
     assert_eq!(world.state().checks, []);
+}
+
+#[test]
+fn whether_a_good_boot_settled_is_recorded() {
+    for settled in [true, false] {
+        let world = World::updated(&[1, 2]);
+        let text = serde_json::to_string(&Settled {
+            boot: world.key(),
+            settled,
+            ..Settled::default()
+        });
+        world.write("/run/health-checker/settled.json", &text.unwrap());
+        assert_eq!(world.boot(&[]), Next::Healthy);
+        assert_eq!(world.state().known_good[0].settled, settled);
+    }
 }
 
 #[test]
@@ -279,20 +294,14 @@ fn half_a_rollback_is_finished_by_the_next_boot() {
     let mut world = World::updated(&[1, 2]);
     assert_eq!(world.boot(&["web"]), Next::Rebooting);
     // The boot loader did not hear of it: the bad one again, though the default is the good one.
-    let mut machine = world.machine();
-    let incident = machine.state.incident.as_mut().unwrap();
-    incident.finish(Action::Rollback, Progress::Intended, vec![]);
-    machine.store.save(&machine.state).unwrap();
+    world.rollback_is_interrupted();
     world.begin_with(2);
     assert_eq!(world.arm(), Went::Reboots);
     let attempts = |world: &World| world.state().incident.unwrap().steps[0].attempts;
     assert_eq!(attempts(&world), 2);
     // Not for ever: three times in all.
     for left in [Went::Reboots, Went::On] {
-        let mut machine = world.machine();
-        let incident = machine.state.incident.as_mut().unwrap();
-        incident.finish(Action::Rollback, Progress::Intended, vec![]);
-        machine.store.save(&machine.state).unwrap();
+        world.rollback_is_interrupted();
         world.begin_with(2);
         assert_eq!(world.arm(), left);
     }
@@ -303,10 +312,7 @@ fn half_a_rollback_is_finished_by_the_next_boot() {
 fn a_boot_by_hand_finishes_nobody_elses_rollback() {
     let mut world = World::updated(&[1, 2, 3]);
     assert_eq!(world.boot(&["web"]), Next::Rebooting);
-    let mut machine = world.machine();
-    let incident = machine.state.incident.as_mut().unwrap();
-    incident.finish(Action::Rollback, Progress::Intended, vec![]);
-    machine.store.save(&machine.state).unwrap();
+    world.rollback_is_interrupted();
     world.begin_with(1);
     world.done();
     assert_eq!(world.arm(), Went::On);
@@ -357,10 +363,7 @@ fn what_is_healthy_again_is_not_called_bad() {
 fn an_interrupted_rollback_goes_elsewhere_where_its_target_is_gone() {
     let mut world = World::updated(&[1, 2, 3]);
     assert_eq!(world.boot(&["web"]), Next::Rebooting);
-    let mut machine = world.machine();
-    let incident = machine.state.incident.as_mut().unwrap();
-    incident.finish(Action::Rollback, Progress::Intended, vec![]);
-    machine.store.save(&machine.state).unwrap();
+    world.rollback_is_interrupted();
     world.disk.content().all.retain(|all| all.name() != "2");
     world.update_to(&Deployment::numbered(3));
     world.done();

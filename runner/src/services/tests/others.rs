@@ -6,7 +6,6 @@ use crate::model::deployment::Deployment;
 use crate::model::facts::{Action, Verdict};
 use crate::model::finding::Next;
 use crate::model::report::Report;
-use crate::model::rescue::{Author, Rescue};
 use crate::state::incident::Progress;
 use crate::state::runtime;
 
@@ -68,13 +67,11 @@ fn a_fall_back_that_was_being_made_lasting_is_finished_and_goes_nowhere_else() {
     world.begin_with(2);
     world.kernel_line("health-checker.boot=fallback");
     // The runner died between its intent and the rollback.
-    let mut machine = world.machine();
     let key = world.key();
-    let incident = machine
-        .state
-        .incident_for(&key, Some(&Deployment::numbered(3)));
-    incident.intend(Action::Rollback, &key, Some(&world.booted));
-    machine.store.save(&machine.state).unwrap();
+    world.with_state(|state| {
+        let incident = state.incident_for(&key, Some(&Deployment::numbered(3)));
+        incident.intend(Action::Rollback, &key, Some(&world.booted));
+    });
     world.done();
     world.fail_safe();
     assert_eq!(world.done(), ["snapshot 3 to snapshot 2 without D-Bus"]);
@@ -128,15 +125,7 @@ fn a_fall_back_of_a_good_one_needs_to_be_written_down() {
 #[test]
 fn what_the_initrd_did_is_a_rollback_like_any_other() {
     let mut world = World::updated(&[1, 2]);
-    world.disk.content().next = Some(Deployment::numbered(1));
-    world.disk.content().rescues.push(Rescue {
-        boot_id: "initrd".to_owned(),
-        label: "snapshot 2".to_owned(),
-        from: Some(Deployment::numbered(2)),
-        to: Some(Deployment::numbered(1)),
-        who: Author::Initrd,
-        reason: "no root file system".to_owned(),
-    });
+    world.rescue();
     world.begin();
     assert_eq!(world.boot(&[]), Next::Healthy);
     let state = world.state();
@@ -156,15 +145,8 @@ fn what_the_initrd_did_is_a_rollback_like_any_other() {
 #[test]
 fn what_the_initrd_did_is_not_forgotten_before_it_is_written_down() {
     let mut world = World::updated(&[1, 2]);
-    world.update_to(&Deployment::numbered(1));
-    world.disk.content().rescues.push(Rescue {
-        boot_id: "initrd".to_owned(),
-        label: "snapshot 2".to_owned(),
-        from: Some(Deployment::numbered(2)),
-        to: Some(Deployment::numbered(1)),
-        who: Author::Initrd,
-        reason: "no root file system".to_owned(),
-    });
+    world.rescue();
+    world.begin();
     let mut machine = world.machine();
     world.break_var();
     assert_eq!(follow(&mut machine, &[]), Next::Healthy);
@@ -175,11 +157,11 @@ fn what_the_initrd_did_is_not_forgotten_before_it_is_written_down() {
 fn the_fail_safe_reboots_where_a_reboot_was_begun() {
     let world = World::updated(&[1, 2]);
     world.arm();
-    let mut machine = world.machine();
     let key = world.key();
-    let incident = machine.state.incident_for(&key, Some(&world.booted));
-    incident.intend(Action::Reboot, &key, None);
-    machine.store.save(&machine.state).unwrap();
+    world.with_state(|state| {
+        let incident = state.incident_for(&key, Some(&world.booted));
+        incident.intend(Action::Reboot, &key, None);
+    });
     world.done();
     assert_eq!(world.fail_safe(), Went::Reboots);
     assert_eq!((world.done(), world.next()), (vec![], "2".to_owned()));
@@ -214,11 +196,11 @@ fn the_fail_safe_finishes_what_was_begun_and_begins_nothing_else() {
     let world = World::updated(&[1, 2]);
     world.arm();
     // The runner died between its intent and its rollback.
-    let mut machine = world.machine();
     let key = world.key();
-    let incident = machine.state.incident_for(&key, Some(&world.booted));
-    incident.intend(Action::Rollback, &key, Some(&Deployment::numbered(1)));
-    machine.store.save(&machine.state).unwrap();
+    world.with_state(|state| {
+        let incident = state.incident_for(&key, Some(&world.booted));
+        incident.intend(Action::Rollback, &key, Some(&Deployment::numbered(1)));
+    });
     world.done();
     assert_eq!(world.fail_safe(), Went::Reboots);
     assert_eq!(world.done(), ["snapshot 2 to snapshot 1 without D-Bus"]);
@@ -232,9 +214,7 @@ fn the_fail_safe_reboots_where_only_that_was_left() {
     assert_eq!(world.boot(&["web"]), Next::Rebooting);
     // It was never queued, and what was gone back to is nowhere else to go back to.
     runtime::remove(&world.root(), runtime::REBOOT);
-    let mut machine = world.machine();
-    machine.state.known_good.clear();
-    machine.store.save(&machine.state).unwrap();
+    world.with_state(|state| state.known_good.clear());
     world.disk.content().marked.clear();
     world.done();
     assert_eq!(world.fail_safe(), Went::Reboots);

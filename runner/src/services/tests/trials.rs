@@ -5,6 +5,14 @@ use crate::model::deployment::Deployment;
 use crate::model::finding::Next;
 use crate::model::loader::{Look, Offer};
 
+fn offer() -> Offer {
+    Offer {
+        entry: "snap-2.conf".to_owned(),
+        good: "snap-1.conf".to_owned(),
+        tries_left: Some(3),
+    }
+}
+
 /// 1 is good and booted, 2 is the default of the next boot, and the boot loader could try it once.
 fn planned(tries: u32) -> World {
     let world = World::with(&[1]);
@@ -15,11 +23,7 @@ fn planned(tries: u32) -> World {
         let mut content = world.disk.content();
         content.all.push(Deployment::numbered(2));
         content.next = Some(Deployment::numbered(2));
-        content.offer = Some(Offer {
-            entry: "snap-2.conf".to_owned(),
-            good: "snap-1.conf".to_owned(),
-            tries_left: Some(3),
-        });
+        content.offer = Some(offer());
         content.look = Look {
             booted: Some("snap-1.conf".to_owned()),
             default: Some("snap-2.conf".to_owned()),
@@ -149,11 +153,7 @@ fn nothing_is_planned_where_it_could_not_be_gone_back_from() {
     let world = World::with(&[1]);
     world.disk.content().all.push(Deployment::numbered(2));
     world.disk.content().next = Some(Deployment::numbered(2));
-    world.disk.content().offer = Some(Offer {
-        entry: "snap-2.conf".to_owned(),
-        good: "snap-1.conf".to_owned(),
-        tries_left: Some(3),
-    });
+    world.disk.content().offer = Some(offer());
     // 1 was never healthy.
     world.shut_down();
     assert_eq!((world.state().trial, world.look().one_shot), (None, None));
@@ -224,6 +224,46 @@ fn a_healthy_boot_ends_nobody_elses_trial() {
     assert_eq!(world.boot(&[]), Next::Healthy);
     assert_eq!(world.look().default.as_deref(), Some("snap-1.conf"));
     assert!(world.state().trial.is_some());
+}
+
+#[test]
+fn the_third_death_is_the_last_of_three_tries() {
+    let mut world = planned(3);
+    for died in 1..=3 {
+        // Before it was counted: only the boot loader knows.
+        world.tried();
+        world.goes_on();
+        world.arm();
+        world.judge(&[]);
+        let trial = world.state().trial;
+        assert_eq!(trial.map(|trial| trial.died), (died < 3).then_some(died));
+        world.disk.content().look.entries[1].1 = Some(3);
+        world.shut_down();
+    }
+    assert_eq!(world.next(), "1");
+}
+
+#[test]
+fn without_starts_left_a_shut_down_trial_does_not_go_on() {
+    let mut world = planned(2);
+    world.tried();
+    world.disk.content().look.entries[1].1 = Some(0);
+    world.arm();
+    world.shut_down();
+    assert_eq!(world.look().one_shot, None);
+}
+
+#[test]
+fn one_that_was_shut_down_and_could_not_be_planned_again_has_not_died() {
+    let mut world = planned(1);
+    world.tried();
+    assert_eq!(world.arm(), Went::On);
+    let entries = std::mem::take(&mut world.disk.content().look.entries);
+    world.shut_down();
+    world.goes_on();
+    world.disk.content().look.entries = entries;
+    assert_eq!(world.boot(&[]), Next::Healthy);
+    assert_eq!(world.next(), "2");
 }
 
 #[test]

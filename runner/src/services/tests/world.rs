@@ -10,10 +10,12 @@ use crate::deployment::Deployments;
 use crate::deployment::memory::Disk;
 use crate::machine::Machine;
 use crate::model::deployment::Deployment;
-use crate::model::facts::{BootKey, CheckResult, Outcome, Severity, Verdict};
+use crate::model::facts::{Action, BootKey, CheckResult, Outcome, Severity, Verdict};
 use crate::model::finding::{Finding, Next, Stage};
 use crate::model::report::Report;
+use crate::model::rescue::{Author, Rescue};
 use crate::services::{arm, failsafe, trial};
+use crate::state::incident::Progress;
 use crate::state::{State, runtime};
 use crate::sys::command::fake;
 
@@ -130,6 +132,34 @@ impl World {
 
     pub fn state(&self) -> State {
         self.machine().state
+    }
+
+    /// What is on the disk is this from now on.
+    pub fn with_state(&self, change: impl FnOnce(&mut State)) {
+        let mut machine = self.machine();
+        change(&mut machine.state);
+        machine.store.save(&machine.state).unwrap();
+    }
+
+    /// The power failed in the middle of the rollback.
+    pub fn rollback_is_interrupted(&self) {
+        self.with_state(|state| {
+            let incident = state.incident.as_mut().unwrap();
+            incident.finish(Action::Rollback, Progress::Intended, vec![]);
+        });
+    }
+
+    /// The initrd went back from 2 to 1.
+    pub fn rescue(&self) {
+        self.disk.content().next = Some(Deployment::numbered(1));
+        self.disk.content().rescues.push(Rescue {
+            boot_id: "initrd".to_owned(),
+            label: "snapshot 2".to_owned(),
+            from: Some(Deployment::numbered(2)),
+            to: Some(Deployment::numbered(1)),
+            who: Author::Initrd,
+            reason: "no root file system".to_owned(),
+        });
     }
 
     /// Early in the boot.
